@@ -1,0 +1,59 @@
+# Every target does its own set-up, on a fresh machine too.
+PYTHON ?= python3
+BIN := .venv/bin
+HOME_DEMO := build/demo
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo lab test bench lint format clean notebooks chromium
+.DEFAULT_GOAL := demo
+
+## demo: ingest data/, ask, stream a cited answer; write the executed notebook and its HTML
+demo: .venv/ready
+	@mkdir -p $(HOME_DEMO)
+	cd data && ../$(BIN)/ragnb ingest handbook --home ../$(HOME_DEMO)/home
+	cd data && ../$(BIN)/ragnb ask "How do refunds work?" --home ../$(HOME_DEMO)/home
+	@cp notebooks/01_quickstart.ipynb $(HOME_DEMO)/
+	$(BIN)/papermill --cwd notebooks notebooks/01_quickstart.ipynb $(HOME_DEMO)/01_quickstart.ipynb
+	$(BIN)/jupyter nbconvert --to html $(HOME_DEMO)/01_quickstart.ipynb
+	@echo "Executed notebook: $(HOME_DEMO)/01_quickstart.ipynb"
+	@echo "As a page:         $(HOME_DEMO)/01_quickstart.html"
+
+## lab: open the notebooks in JupyterLab
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+## test: everything
+test: .venv/ready chromium lint
+	$(BIN)/pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## bench: every figure in the documents
+bench: .venv/ready
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+## notebooks: execute them and save them with their outputs
+notebooks: .venv/ready
+	cd notebooks && for nb in *.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace $$nb || exit 1; done
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# Browser tests drive Debian's chromium.
+chromium:
+	@command -v chromium >/dev/null || { \
+	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium >/dev/null; }
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

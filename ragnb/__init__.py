@@ -1,0 +1,39 @@
+"""ragnb: streaming retrieval-augmented generation for notebooks.
+
+The names below are loaded when they are first used, so that ``import ragnb`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragnb.answer import Answer
+    from ragnb.documents import Document
+    from ragnb.errors import RagnbError
+    from ragnb.generation import Retry
+    from ragnb.ingest.loaders import loader
+    from ragnb.pipeline import RAGPipeline
+
+__version__ = "0.1.0"
+__all__ = ["Answer", "Document", "RAGPipeline", "RagnbError", "Retry", "loader"]
+
+_HOME = {
+    "Answer": "ragnb.answer",
+    "Document": "ragnb.documents",
+    "RAGPipeline": "ragnb.pipeline",
+    "RagnbError": "ragnb.errors",
+    "Retry": "ragnb.generation",
+    "loader": "ragnb.ingest.loaders",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'ragnb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,301 @@
+"""Answer: the log of one answer, and everything that follows from it.
+
+The log only grows. One writer appends, from one thread; readers are as many as there are, on any
+thread or event loop, each at its own position. A reader that comes late replays, then follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from ragnb.documents import Hit
+from ragnb.events import (
+    AnyEvent,
+    Cancelled,
+    Cited,
+    Failed,
+    Final,
+    Finished,
+    Reranked,
+    Retrieved,
+    Routed,
+    Started,
+    Token,
+    Used,
+    from_json,
+    to_json,
+)
+
+Status = Literal["running", "finished", "cancelled", "failed"]
+EventT = TypeVar("EventT", bound=AnyEvent)
+
+
+class Timing(Struct, frozen=True):
+    """Durations in seconds; None where it did not happen (yet).
+
+    ``ttft`` is the time from the question to the first content token, ``wait`` its part after the
+    model was called. ``gaps`` are the times between consecutive tokens.
+    """
+
+    retrieval: float | None
+    embed: float | None
+    search: float | None
+    rerank: float | None
+    wait: float | None
+    ttft: float | None
+    total: float
+    tokens: int
+    tokens_per_second: float | None
+    gaps: tuple[float, ...]
+
+
+class Usage(Struct, frozen=True):
+    """Tokens over all attempts. ``estimated`` where at least one attempt reported none."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    estimated: bool
+
+
+class Answer:
+    """One question's log. Text, citations, sources, timing, usage, cost and status follow from it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        journal: Callable[[AnyEvent], None] | None = None,
+    ) -> None:
+        self._events: list[AnyEvent] = []
+        self._clock = clock
+        self._zero = clock()
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._sleepers: list[Callable[[], None]] = []
+        self._on_cancel: Callable[[], None] | None = None
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    def append(self, event: AnyEvent) -> AnyEvent:
+        """Give the event its place and time, write it to the journal, then show it to readers.
+
+        Raises RuntimeError if the log has ended already.
+        """
+        if self.ended:
+            raise RuntimeError("the log of this answer has ended; nothing can be appended to it")
+        stamped = msgspec.structs.replace(
+            event, seq=len(self._events), at=round(self._clock() - self._zero, 6)
+        )
+        if self._journal is not None:
+            self._journal(stamped)
+        with self._lock:
+            self._events.append(stamped)
+            sleepers, self._sleepers = self._sleepers, []
+        for wake in sleepers:
+            wake()
+        return stamped
+
+    def on_cancel(self, cancel: Callable[[], None]) -> None:
+        """The writer's way to hear of `cancel`. Called from any thread, possibly more than once."""
+        self._on_cancel = cancel
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> Sequence[AnyEvent]:
+        """All events so far, in order."""
+        return tuple(self._events)
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._events) and isinstance(self._events[-1], Final)
+
+    async def follow(self, start: int = 0) -> AsyncIterator[AnyEvent]:
+        """Every event from ``seq == start`` on: those that are there, then each as it comes."""
+        loop = asyncio.get_running_loop()
+        position = start
+        while True:
+            while position < len(self._events):
+                event = self._events[position]
+                position += 1
+                yield event
+                if isinstance(event, Final):
+                    return
+            if self.ended:
+                return
+            arrived = loop.create_future()
+            if self._when_longer_than(position, _waker(loop, arrived)):
+                await arrived
+
+    def wait(self, start: int | None = None, timeout: float | None = None) -> bool:
+        """Block this thread until there is an event with ``seq >= start`` (None: the last one).
+
+        Returns False if ``timeout`` seconds went by without it.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.ended and (start is None or len(self._events) <= start):
+            arrived = threading.Event()
+            if self._when_longer_than(len(self._events) if start is None else start, arrived.set):
+                left = None if deadline is None else deadline - time.monotonic()
+                if not arrived.wait(left):
+                    return False
+        return True
+
+    def _when_longer_than(self, length: int, wake: Callable[[], None]) -> bool:
+        """Have ``wake`` called at the next event; False if the log is longer than that already."""
+        with self._lock:
+            if len(self._events) > length:
+                return False
+            self._sleepers.append(wake)
+            return True
+
+    def cancel(self) -> None:
+        """Ask for the end: the provider's connection is closed and the log ends with `Cancelled`.
+
+        Returns at once. Does nothing to an answer that has ended.
+        """
+        if self._on_cancel is not None and not self.ended:
+            self._on_cancel()
+
+    # ---- as a file -----------------------------------------------------------------------------
+
+    def to_jsonl(self) -> bytes:
+        """The whole log as JSON Lines, one event a line."""
+        return b"".join(to_json(event) + b"\n" for event in self._events)
+
+    @classmethod
+    def from_jsonl(cls, lines: bytes) -> Answer:
+        """The answer whose log was written by `to_jsonl` or by the journal.
+
+        Raises `msgspec.DecodeError` for a line that is no event, and ValueError for a gap in ``seq``.
+        """
+        answer = cls()
+        for line in lines.splitlines():
+            event = from_json(line)
+            if event.seq != len(answer._events):
+                raise ValueError(f"expected event {len(answer._events)}, found {event.seq}")
+            answer._events.append(event)
+        return answer
+
+    # ---- what follows from the log -------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        started = self.first(Started)
+        return started.answer_id if started else ""
+
+    @property
+    def question(self) -> str:
+        started = self.first(Started)
+        return started.question if started else ""
+
+    @property
+    def text(self) -> str:
+        """The answer so far: the texts of all tokens, joined."""
+        return "".join(event.text for event in self._events if type(event) is Token)
+
+    @property
+    def citations(self) -> tuple[Cited, ...]:
+        return tuple(self.all(Cited))
+
+    @property
+    def candidates(self) -> tuple[Hit, ...]:
+        """Every hit of retrieval, in the latest order."""
+        order = self.last(Reranked) or self.last(Retrieved)
+        return order.hits if order else ()
+
+    @property
+    def sources(self) -> tuple[Hit, ...]:
+        """The passages given to the model. Source number n of a citation is ``sources[n - 1]``."""
+        started = self.first(Started)
+        return self.candidates[: started.k] if started else ()
+
+    @property
+    def model(self) -> str:
+        """The model that was used last, or an empty string before one is chosen."""
+        routed = self.last(Routed)
+        return routed.model if routed else ""
+
+    @property
+    def status(self) -> Status:
+        match self._events[-1] if self._events else None:
+            case Finished():
+                return "finished"
+            case Cancelled():
+                return "cancelled"
+            case Failed():
+                return "failed"
+            case _:
+                return "running"
+
+    @property
+    def timing(self) -> Timing:
+        started = self.first(Started)
+        zero = started.at if started else 0.0
+        retrieved, reranked, routed = self.last(Retrieved), self.last(Reranked), self.first(Routed)
+        arrivals = [event.at for event in self._events if type(event) is Token]
+        ttft = arrivals[0] - zero if arrivals else None
+        seconds = arrivals[-1] - arrivals[0] if arrivals else 0.0
+        return Timing(
+            retrieval=retrieved.at - zero if retrieved else None,
+            embed=retrieved.embed_seconds if retrieved else None,
+            search=retrieved.search_seconds if retrieved else None,
+            rerank=reranked.at - retrieved.at if reranked and retrieved else None,
+            wait=arrivals[0] - routed.at if arrivals and routed else None,
+            ttft=ttft,
+            total=self._events[-1].at - zero if self._events else 0.0,
+            tokens=len(arrivals),
+            tokens_per_second=(len(arrivals) - 1) / seconds if seconds > 0 else None,
+            gaps=tuple(b - a for a, b in zip(arrivals, arrivals[1:], strict=False)),
+        )
+
+    @property
+    def usage(self) -> Usage:
+        used = list(self.all(Used))
+        return Usage(
+            input_tokens=sum(event.input_tokens for event in used),
+            output_tokens=sum(event.output_tokens for event in used),
+            cached_tokens=sum(event.cached_tokens for event in used),
+            estimated=any(event.estimated for event in used),
+        )
+
+    @property
+    def cost(self) -> float | None:
+        """USD over all attempts; None if any attempt's price is unknown or none was made."""
+        costs = [event.cost for event in self.all(Used)]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if known and len(known) == len(costs) else None
+
+    def all(self, kind: type[EventT]) -> Iterable[EventT]:
+        """All events of one kind, in order."""
+        return (event for event in tuple(self._events) if isinstance(event, kind))
+
+    def first(self, kind: type[EventT]) -> EventT | None:
+        return next(iter(self.all(kind)), None)
+
+    def last(self, kind: type[EventT]) -> EventT | None:
+        return next((e for e in reversed(tuple(self._events)) if isinstance(e, kind)), None)
+
+
+def _waker(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Callable[[], None]:
+    """Resolve a future from whatever thread the writer is on."""
+
+    def resolve() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(resolve)
+        except RuntimeError:  # the reader's loop was closed in the meantime
+            pass
+
+    return wake

@@ -1,0 +1,118 @@
+"""The engine's own event loop, in a thread, and the plain twins derived from the async methods.
+
+A notebook's loop is running already, and user code may block it; a script has none. So the engine
+runs on a loop of its own, whichever way it is called, and connections live across cells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import Future, wait
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Loop:
+    """One daemon thread that runs one event loop for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._run, name="ragnb", daemon=True)
+        self.thread.start()
+        atexit.register(self._stop)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def _stop(self) -> None:
+        """Close what is still open, so that the interpreter ends without a warning."""
+        if os.getpid() != self.pid:
+            return
+        asyncio.run_coroutine_threadsafe(self._cancel_all(), self.loop)
+        self.thread.join(timeout=2.0)
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.loop.stop()
+
+
+_lock = threading.Lock()
+_current: _Loop | None = None
+
+
+def _loop() -> _Loop:
+    """The process's loop. A forked child gets its own: threads do not survive a fork."""
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():
+            _current = _Loop()
+        return _current
+
+
+def spawn(work: Coroutine[Any, Any, T]) -> Future[T]:
+    """Run a coroutine on the background loop; returns at once."""
+    return asyncio.run_coroutine_threadsafe(work, _loop().loop)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the background loop and block until it is done.
+
+    An interrupt cancels it, waits until it has cleaned up, and is raised again.
+    """
+    if threading.current_thread() is _loop().thread:
+        work.close()
+        raise RuntimeError(
+            "A blocking ragnb method was called on ragnb's own event loop, where it would wait for "
+            "itself. Use its async twin there."
+        )
+    future = spawn(work)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        wait([future], timeout=5.0)
+        raise
+
+
+def plain(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """The blocking twin of a coroutine method."""
+
+    @functools.wraps(method)
+    def twin(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run(method(*args, **kwargs))
+
+    return twin
+
+
+def plain_iterator(
+    method: Callable[P, AsyncGenerator[T, None]],
+) -> Callable[P, Generator[T, None, None]]:
+    """The blocking twin of an async generator method."""
+
+    @functools.wraps(method)
+    def twin(*args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
+        items = method(*args, **kwargs)
+        end = object()
+
+        async def advance() -> T | object:
+            return await anext(items, end)
+
+        try:
+            while (item := run(advance())) is not end:
+                yield item  # type: ignore[misc]
+        finally:
+            run(items.aclose())
+
+    return twin

@@ -1,0 +1,1 @@
+"""Readers of an answer's log that show it to people."""

@@ -1,0 +1,141 @@
+"""Embeddings are kept by model and text, so that nothing is embedded twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from ragnb.embeddings.base import Embeddings, Vectors
+
+_SLICE = 128  # texts embedded before they are written: what is done survives an interrupt
+
+
+class CachedEmbeddings:
+    """An embedding model with a memory, itself an `Embeddings`.
+
+    Vectors are kept in one SQLite file, in the process alone where ``path`` is None. ``hits`` and
+    ``misses`` count texts. Several threads and processes may share a file.
+    """
+
+    def __init__(self, inner: Embeddings, path: Path | None) -> None:
+        self.inner = inner
+        self.hits = 0
+        self.misses = 0
+        self._lock = threading.Lock()
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+
+    def __repr__(self) -> str:
+        return f"CachedEmbeddings({self.inner!r})"
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def dimensions(self) -> int:
+        return self.inner.dimensions
+
+    @property
+    def max_tokens(self) -> int:
+        return self.inner.max_tokens
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.inner.count_tokens(texts)
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, shape ``(len(texts), dimensions)``, embedding only what is new."""
+        keys = [self._key("document", text) for text in texts]
+        known = self._read(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        self.hits += sum(key not in missing for key in keys)
+        self.misses += len(missing)
+        new = sorted(missing.items(), key=lambda item: len(item[1]))
+        for start in range(0, len(new), _SLICE):
+            part = new[start : start + _SLICE]
+            vectors = self.inner.embed_documents([text for _, text in part])
+            rows = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
+            self._write(rows)
+            known |= rows
+        if not keys:
+            return np.empty((0, self.dimensions), np.float32)
+        return np.stack([known[key] for key in keys])
+
+    def embed_query(self, text: str) -> Vectors:
+        """A unit vector, shape ``(dimensions,)``."""
+        key = self._key("query", text)
+        known = self._read([key])
+        if key in known:
+            self.hits += 1
+            return known[key]
+        self.misses += 1
+        vector = self.inner.embed_query(text)
+        self._write({key: vector})
+        return vector
+
+    def warm_up(self) -> None:
+        self.inner.warm_up()
+
+    def _key(self, kind: str, text: str) -> bytes:
+        content = f"{self.inner.name}\0{kind}\0{text}".encode(errors="surrogatepass")
+        return blake2b(content, digest_size=16).digest()
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        found: dict[bytes, Vectors] = {}
+        with self._lock:
+            database = self._open()
+            for start in range(0, len(keys), 500):
+                part = keys[start : start + 500]
+                marks = ",".join("?" * len(part))
+                rows: Iterable[tuple[bytes, bytes]] = database.execute(
+                    f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part
+                )
+                found |= {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+        return found
+
+    def _write(self, rows: dict[bytes, Vectors]) -> None:
+        with self._lock:
+            database = self._open()
+            with database:
+                database.executemany(
+                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
+                    [(key, vector.astype(np.float32).tobytes()) for key, vector in rows.items()],
+                )
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            try:
+                self._database = _connect(self._path)
+            except sqlite3.DatabaseError as error:
+                if self._path is None or isinstance(error, sqlite3.OperationalError):
+                    raise
+                aside = self._path.with_suffix(".damaged")
+                self._path.replace(aside)
+                warnings.warn(
+                    f"The embedding cache was damaged; it is moved to {aside}, and a new one is begun.",
+                    stacklevel=2,
+                )
+                self._database = _connect(self._path)
+        return self._database
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path or ":memory:", timeout=30.0, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID"
+        )
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,73 @@
+"""The engine: retrieve, rerank, route, generate, as one stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from ragnb.answer import Answer
+from ragnb.errors import ProviderError, RagnbError
+from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Routed
+from ragnb.generation import Retry, generate
+from ragnb.llms.base import LLM, Request
+from ragnb.rerankers.base import Reranker
+from ragnb.retrieval import Retriever
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The parts that answer a question. ``reason`` says why this model was chosen."""
+
+    retriever: Retriever
+    llm: LLM
+    reason: str
+    reranker: Reranker | None = None
+    retry: Retry = field(default_factory=Retry)
+
+    async def events(self, question: str, k: int) -> AsyncGenerator[AnyEvent, None]:
+        """Everything that happens after `Started`, up to and including `Finished`.
+
+        Raises `RagnbError` for every failure that was foreseen.
+        """
+        retrieved = await self.retriever.retrieve(question)
+        yield retrieved
+        hits = retrieved.hits
+
+        if self.reranker is not None:
+            hits = tuple(await asyncio.to_thread(self.reranker.rerank, question, hits))
+            yield Reranked(hits=hits, reranker=self.reranker.name)
+
+        yield Routed(model=self.llm.name, reason=self.reason)
+
+        request = Request(question, hits[:k])
+        async with aclosing(generate(self.llm, request, self.retry)) as answering:
+            async for event in answering:
+                yield event
+
+
+async def record(answer: Answer, events: AsyncGenerator[AnyEvent, None]) -> None:
+    """Write the events to the answer's log, and end it whatever happens."""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                answer.append(event)
+    except asyncio.CancelledError:
+        answer.append(Cancelled())
+    except RagnbError as error:
+        fault = error.fault if isinstance(error, ProviderError) else ""
+        answer.append(
+            Failed(
+                error=type(error).__name__, message=error.message, advice=error.advice, fault=fault
+            )
+        )
+    except Exception as error:
+        answer.append(
+            Failed(
+                error=type(error).__name__,
+                message=f"Something unforeseen went wrong: {error}",
+                advice="This is a bug in ragnb or in a part that you passed to it.",
+            )
+        )
+        raise

@@ -1,0 +1,1 @@
+"""Documents in: found, read, cut into chunks, indexed."""

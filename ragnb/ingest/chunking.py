@@ -1,0 +1,211 @@
+"""Chunking: a document's blocks become chunks that fit the embedding model and can be cited.
+
+Blocks under one path of headings are packed together. What is too large is split where its kind
+allows: prose at sentences, lists at items, tables at rows (with the header repeated), code at lines.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from ragnb.documents import Block, Chunk, Document, Locator
+from ragnb.ingest.text import paragraphs
+from ragnb.sentences import sentences
+
+Count = Callable[[Sequence[str]], list[int]]
+
+_NAMESPACE = uuid.UUID("5b2f6e0e-6d0f-5c52-9a55-3c6f2f0d7a11")
+_RESERVED = 4  # tokens for the model's own marks and the line break after the context
+_LEAST = 32  # tokens of text that a chunk may always have, however long its headings
+_SPACE = re.compile(r"\s+")
+_FENCE = re.compile(r"```|~~~")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A block, or a part of one, that fits a chunk."""
+
+    text: str
+    tokens: int
+    locator: Locator
+
+
+def document_id(document: Document) -> str:
+    """What identifies a document: its source, or its content where it has none."""
+    if document.source:
+        return document.source
+    return f"text:{blake2b(document.text.encode(), digest_size=8).hexdigest()}"
+
+
+def chunk(document: Document, *, budget: int, count: Count) -> Iterator[Chunk]:
+    """The chunks of a document, in order.
+
+    ``budget`` is the most tokens of a chunk with its context (title and headings), ``count`` tells how
+    many tokens each of some texts has.
+    """
+    name = document_id(document)
+    position = 0
+    blocks = list(document.blocks) or list(paragraphs(document.text))
+    for path, section in _sections(blocks):
+        context = Chunk(
+            id="", document="", text="", title=document.title, locator=Locator(heading=path)
+        ).context
+        size = max(_LEAST, budget - _RESERVED - count([context])[0])
+        for pieces in _pack(_pieces(section, size, count), size):
+            text = "\n\n".join(piece.text for piece in pieces)
+            yield Chunk(
+                id=str(uuid.uuid5(_NAMESPACE, f"{name}\0{position}\0{text}")),
+                document=name,
+                text=text,
+                title=document.title,
+                source=document.source,
+                locator=_under(_span(pieces), path),
+                position=position,
+                metadata=dict(document.metadata),
+            )
+            position += 1
+
+
+def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """The blocks under each path of headings. A heading that has nothing under it is a block itself."""
+    open_headings: list[Block] = []
+    section: list[Block] = []
+    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+        if block.kind != "heading":
+            if block.text.strip():
+                section.append(block)
+            continue
+        if section:
+            yield _path(open_headings), section
+            section = []
+        while open_headings and open_headings[-1].level >= block.level:
+            open_headings.pop()
+        if not block.text:
+            continue
+        open_headings.append(block)
+        is_empty = following is None or (
+            following.kind == "heading" and following.level <= block.level
+        )
+        if is_empty:
+            section = [replace(block, kind="paragraph")]
+    if section:
+        yield _path(open_headings), section
+
+
+def _path(headings: list[Block]) -> tuple[str, ...]:
+    return tuple(heading.text for heading in headings)
+
+
+def _pieces(blocks: list[Block], size: int, count: Count) -> Iterator[_Piece]:
+    for block, tokens in zip(blocks, count([block.text for block in blocks]), strict=True):
+        if tokens <= size:
+            yield _Piece(block.text, tokens, block.locator)
+        else:
+            yield from _split(block, size, count)
+
+
+def _split(block: Block, size: int, count: Count) -> Iterator[_Piece]:
+    """A block in parts of at most ``size`` tokens."""
+    text = block.text
+    header = footer = ""
+    units = sentences(text) if block.kind == "paragraph" else _lines(text)
+    if block.kind == "table" and len(units) > 2:
+        header = text[: units[1][1]] + "\n"
+        units = units[2:]
+    elif block.kind == "code" and len(units) > 2 and _FENCE.match(text):
+        header = text[: units[0][1]] + "\n"
+        footer = "\n" + text[units[-1][0] :]
+        units = units[1:-1]
+    room = max(_LEAST // 2, size - sum(count([header, footer]))) if header else size
+    sizes = count([text[start:end] for start, end in units])
+    begin: int | None = None
+    end = total = 0
+    for (first, last), tokens in zip(units, sizes, strict=True):
+        if begin is not None and total + tokens > room:
+            yield _part(block, header, footer, begin, end, total)
+            begin, total = None, 0
+        if tokens > room:
+            for start, stop, part_tokens in _cut(text, first, last, room, count):
+                yield _part(block, header, footer, start, stop, part_tokens)
+            continue
+        begin = first if begin is None else begin
+        end, total = last, total + tokens
+    if begin is not None:
+        yield _part(block, header, footer, begin, end, total)
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    """The lines of a list, a table or some code; an indented line goes with the one before it."""
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for line in text.split("\n"):
+        end = position + len(line)
+        if line.strip():
+            spans.append((position, end))
+        position = end + 1
+    return spans
+
+
+def _cut(
+    text: str, start: int, end: int, size: int, count: Count
+) -> Iterator[tuple[int, int, int]]:
+    """A unit that is too large by itself, cut between words, or anywhere if there are none."""
+    tokens = count([text[start:end]])[0]
+    if tokens <= size or end - start <= 1:
+        yield start, end, tokens
+        return
+    middle = (start + end) // 2
+    spaces = [match.start() for match in _SPACE.finditer(text, start + 1, end - 1)]
+    cut = min(spaces, key=lambda at: abs(at - middle)) if spaces else middle
+    yield from _cut(text, start, cut, size, count)
+    while cut < end and text[cut].isspace():
+        cut += 1
+    yield from _cut(text, cut, end, size, count)
+
+
+def _part(
+    block: Block, header: str, footer: str, start: int, end: int, tokens: int
+) -> _Piece:
+    """Part of a block, with its own lines where the block's text stands in the source line by line."""
+    locator = block.locator
+    if locator.lines is not None:
+        first, last = locator.lines
+        if last - first == block.text.count("\n"):
+            first += block.text.count("\n", 0, start)
+            last = first + block.text.count("\n", start, end)
+            locator = _with_lines(locator, (first, last))
+    return _Piece(f"{header}{block.text[start:end]}{footer}", tokens, locator)
+
+
+def _pack(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
+    """Consecutive pieces together, as many as fit."""
+    packed: list[_Piece] = []
+    total = 0
+    for piece in pieces:
+        if packed and total + piece.tokens > size:
+            yield packed
+            packed, total = [], 0
+        packed.append(piece)
+        total += piece.tokens
+    if packed:
+        yield packed
+
+
+def _span(pieces: list[_Piece]) -> Locator:
+    """Where the first piece begins and the last one ends."""
+    lines = [piece.locator.lines for piece in pieces if piece.locator.lines is not None]
+    if not lines:
+        return pieces[0].locator
+    return _with_lines(pieces[0].locator, (lines[0][0], max(last for _, last in lines)))
+
+
+def _with_lines(locator: Locator, lines: tuple[int, int]) -> Locator:
+    return Locator(locator.heading, lines, locator.page, locator.seconds)
+
+
+def _under(locator: Locator, heading: tuple[str, ...]) -> Locator:
+    return Locator(heading, locator.lines, locator.page, locator.seconds)

@@ -1,0 +1,253 @@
+"""Anthropic's models, with the citations that they report themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from ragnb.documents import Hit
+from ragnb.errors import ConfigurationError, ProviderError
+from ragnb.llms import prompt
+from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
+from ragnb.llms.clients import PerLoop, sse
+from ragnb.llms.faults import Provider, from_event, from_exception
+from ragnb.sentences import sentences
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+Spans = list[tuple[int, int]]
+
+
+class AnthropicLLM:
+    """A model behind Anthropic's Messages API.
+
+    Each passage is sent as a ``search_result`` with one content block a sentence, so that the
+    model's own citations come back as sentences of the passage.
+
+    Parameters
+    ----------
+    model
+        Such as ``claude-opus-4-6``.
+    base_url
+        Another server that speaks the protocol.
+    api_key
+        Else ``ANTHROPIC_API_KEY`` from the environment when the first request is made.
+    max_tokens
+        The most tokens an answer may have.
+    stall_timeout
+        Seconds without a byte after which the stream counts as broken.
+    options
+        Further parameters of the request, as the provider documents them.
+    """
+
+    citing = True
+    provider = "anthropic"
+    key_variable = "ANTHROPIC_API_KEY"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_tokens: int = 1024,
+        temperature: float | None = None,
+        stall_timeout: float = 20.0,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.base_url = base_url
+        self.max_tokens = max_tokens
+        self.temperature = temperature
+        self.stall_timeout = stall_timeout
+        self.options = options or {}
+        self._api_key = api_key
+        self._clients = PerLoop(self._connect)
+
+    def __repr__(self) -> str:
+        return f"AnthropicLLM({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+    def warm_up(self) -> None:
+        import anthropic  # noqa: F401
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
+        client = self._clients.get()
+        provider = Provider(self.provider, self.model, str(client.base_url), self.key_variable)
+        blocks = [sentences(hit.chunk.text) for hit in request.passages]
+        body: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": self.max_tokens,
+            "system": prompt.system(citing=True),
+            "messages": [{"role": "user", "content": _content(request, blocks)}],
+            "stream": True,
+        }
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        try:
+            async with client.messages.with_streaming_response.create(
+                **body, **self.options
+            ) as response:
+                async for delta in _read(sse(response.http_response), blocks, provider):
+                    yield delta
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise from_exception(error, provider) from error
+
+    def _connect(self) -> AsyncAnthropic:
+        import httpx2
+        from anthropic import AsyncAnthropic
+
+        key = self._api_key or os.environ.get(self.key_variable)
+        if not key:
+            raise ConfigurationError(
+                "There is no API key for anthropic.",
+                f"Set the environment variable {self.key_variable}, or pass api_key=….",
+            )
+        return AsyncAnthropic(
+            api_key=key,
+            base_url=self.base_url,
+            max_retries=0,  # the engine retries, and tells
+            timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
+        )
+
+
+def _content(request: Request, blocks: list[Spans]) -> list[dict[str, Any]]:
+    content = [
+        _search_result(hit, spans)
+        for hit, spans in zip(request.passages, blocks, strict=True)
+    ]
+    return [*content, {"type": "text", "text": request.question}]
+
+
+def _search_result(hit: Hit, spans: Spans) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "type": "search_result",
+        "source": chunk.source or chunk.document,
+        "title": chunk.context or "Untitled",
+        "content": [{"type": "text", "text": chunk.text[start:end]} for start, end in spans],
+        "citations": {"enabled": True},
+    }
+
+
+class _Usage(Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class _Message(Struct):
+    usage: _Usage | None = None
+
+
+class _Citation(Struct):
+    type: str
+    search_result_index: int = 0
+    start_block_index: int = 0
+    end_block_index: int = 0
+
+
+class _Delta(Struct):
+    type: str | None = None
+    text: str = ""
+    citation: _Citation | None = None
+    stop_reason: str | None = None
+
+
+class _Error(Struct):
+    type: str = ""
+    message: str = ""
+
+
+class _Event(Struct):
+    type: str
+    message: _Message | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
+    error: _Error | None = None
+
+
+_event = msgspec.json.Decoder(_Event)
+_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
+
+
+async def _read(
+    events: AsyncIterator[Any], blocks: list[Spans], provider: Provider
+) -> AsyncIterator[Delta]:
+    """Deltas of a Messages stream. A citation speaks of the whole content block it stands in, so it
+    is passed on when that block ends."""
+    counted = _Usage()
+    position = block_start = 0
+    cited: list[_Citation] = []
+    reason: str | None = None
+    async for event in events:
+        data = _event.decode(event.data)
+        delta = data.delta or _Delta()
+        match data.type:
+            case "message_start" if data.message is not None and data.message.usage is not None:
+                counted = data.message.usage
+            case "content_block_start":
+                block_start, cited = position, []
+            case "content_block_delta" if delta.type == "text_delta":
+                position += len(delta.text)
+                if delta.text:
+                    yield Text(delta.text)
+            case "content_block_delta" if delta.citation is not None:
+                cited.append(delta.citation)
+            case "content_block_stop":
+                for citation in cited:
+                    resolved = _resolve(citation, blocks, block_start, position)
+                    if resolved is not None:
+                        yield resolved
+            case "message_delta":
+                reason = delta.stop_reason or reason
+                if data.usage is not None:
+                    counted = _merge(counted, data.usage)
+            case "message_stop":
+                cached = counted.cache_read_input_tokens or 0
+                read = (counted.input_tokens or 0) + cached
+                read += counted.cache_creation_input_tokens or 0
+                yield Usage(read, counted.output_tokens or 0, cached)
+                yield Stop(_REASONS.get(reason or "end_turn", reason or "stop"))
+                return
+            case "error" if data.error is not None:
+                raise from_event(data.error.type, data.error.message, provider)
+    raise provider.error("cut")
+
+
+def _merge(older: _Usage, newer: _Usage) -> _Usage:
+    """The newer count where there is one: the provider's counts are cumulative."""
+    new = {name: value for name, value in msgspec.structs.asdict(newer).items() if value is not None}
+    return msgspec.structs.replace(older, **new)
+
+
+def _resolve(citation: _Citation, blocks: list[Spans], start: int, end: int) -> Citation | None:
+    """The citation in characters of the passage; None if it names what was not sent."""
+    if citation.type != "search_result_location":
+        return None
+    if not 0 <= citation.search_result_index < len(blocks):
+        return None
+    spans = blocks[citation.search_result_index][
+        citation.start_block_index : citation.end_block_index
+    ]
+    if not spans or end <= start:
+        return None
+    return Citation(start, end, citation.search_result_index + 1, spans[0][0], spans[-1][1])

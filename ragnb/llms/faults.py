@@ -1,0 +1,168 @@
+"""What went wrong at a provider: one place that turns every client's exceptions into faults."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ragnb.errors import Fault, ProviderError
+
+_BY_STATUS: dict[int, Fault] = {
+    401: "authentication",
+    402: "quota",
+    403: "authentication",
+    404: "not_found",
+    408: "stalled",
+    409: "server",
+    429: "rate_limit",
+    503: "overloaded",
+    529: "overloaded",
+}
+_BY_TYPE: dict[str, Fault] = {
+    "authentication_error": "authentication",
+    "permission_error": "authentication",
+    "not_found_error": "not_found",
+    "invalid_request_error": "bad_request",
+    "request_too_large": "bad_request",
+    "rate_limit_error": "rate_limit",
+    "rate_limit_exceeded": "rate_limit",
+    "insufficient_quota": "quota",
+    "billing_error": "quota",
+    "overloaded_error": "overloaded",
+    "timeout_error": "stalled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who is spoken to, for the words of an error."""
+
+    name: str
+    model: str
+    address: str
+    key_variable: str = ""
+
+    def error(self, fault: Fault, detail: str = "", retry_after: float | None = None) -> ProviderError:
+        """The fault in a sentence, with the next step. ``detail`` is the provider's own text."""
+        said = f" It said: “{_short(detail)}”" if detail else ""
+        message, advice = _SENTENCES[fault]
+        words = {
+            "name": self.name,
+            "model": self.model,
+            "address": self.address,
+            "key": self.key_variable or "the API key",
+        }
+        return ProviderError(
+            fault, message.format(**words) + said, advice.format(**words), retry_after
+        )
+
+
+_SENTENCES: dict[Fault, tuple[str, str]] = {
+    "authentication": (
+        "{name} did not accept the API key.",
+        "Check {key}, or pass api_key=….",
+    ),
+    "quota": (
+        "{name} refuses because the account has no credit left.",
+        "Add credit at the provider, or use another model.",
+    ),
+    "not_found": (
+        "{name} has no model “{model}” at {address}.",
+        "Check the model's name and base_url.",
+    ),
+    "bad_request": ("{name} refused the request to {model}.", "Change what it complains about."),
+    "rate_limit": (
+        "{name} limits the rate of requests to {model}.",
+        "Wait a little and ask again, or raise the limit at the provider.",
+    ),
+    "overloaded": ("{name} is overloaded.", "Ask again later, or use another model."),
+    "server": ("{name} failed while answering.", "Ask again, or use another model."),
+    "unreachable": (
+        "{name} could not be reached at {address}.",
+        "Check the network, the address and any proxy; is the server running?",
+    ),
+    "stalled": (
+        "{name} stopped sending without ending the answer.",
+        "Ask again; raise stall_timeout if this model needs longer.",
+    ),
+    "cut": (
+        "{name} closed the connection before the answer was complete.",
+        "Ask again; the text so far is kept.",
+    ),
+    "garbage": (
+        "What answers at {address} does not speak the protocol of {name}.",
+        "Check base_url: it usually ends in /v1.",
+    ),
+}
+
+
+def from_exception(error: Exception, provider: Provider) -> ProviderError:
+    """The fault behind an exception of openai, anthropic, httpx2 or a JSON decoder.
+
+    An exception that is none of these is not a provider's fault and is raised again as it is.
+    """
+    import httpx2
+
+    if isinstance(error, ProviderError):
+        return error
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return _from_status(error, status, provider)
+    cause = error
+    if type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    match cause:
+        case httpx2.ConnectTimeout() | httpx2.ConnectError() | httpx2.UnsupportedProtocol():
+            return provider.error("unreachable", str(cause))
+        case httpx2.TimeoutException():
+            return provider.error("stalled")
+        case httpx2.SSEError() | httpx2.DecodingError():
+            return provider.error("garbage", str(cause))
+        case httpx2.TransportError():
+            return provider.error("cut", str(cause))
+        case json.JSONDecodeError() | UnicodeDecodeError() | msgspec.DecodeError():
+            return provider.error("garbage")
+    if type(error).__name__ == "APITimeoutError":
+        return provider.error("stalled")
+    if type(error).__name__ == "APIConnectionError":
+        return provider.error("unreachable", str(error))
+    if type(error).__name__ == "APIResponseValidationError":
+        return provider.error("garbage")
+    raise error
+
+
+def from_event(kind: str, message: str, provider: Provider) -> ProviderError:
+    """The fault behind an error that was sent inside a stream, by its type or code."""
+    return provider.error(_BY_TYPE.get(kind, "server"), message)
+
+
+def _from_status(error: Exception, status: int, provider: Provider) -> ProviderError:
+    body = getattr(error, "body", None)
+    detail = body.get("error", body) if isinstance(body, dict) else {}
+    detail = detail if isinstance(detail, dict) else {"message": str(detail)}
+    by_type = _BY_TYPE.get(str(detail.get("code"))) or _BY_TYPE.get(str(detail.get("type")))
+    fault: Fault = _BY_STATUS.get(status, "server" if status >= 500 else "bad_request")
+    if status == 429 and by_type == "quota":
+        fault = "quota"
+    return provider.error(
+        fault, str(detail.get("message") or f"HTTP {status}"), _retry_after(error)
+    )
+
+
+def _retry_after(error: Any) -> float | None:
+    """Seconds from the Retry-After header (or its milliseconds form)."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return float(headers[name]) / scale
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _short(text: str, limit: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

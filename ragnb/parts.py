@@ -1,0 +1,140 @@
+"""Parts by name: short strings such as ``"groq:openai/gpt-oss-20b"`` become models and stores."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragnb.embeddings.base import Embeddings
+from ragnb.errors import ConfigurationError
+from ragnb.llms.base import LLM
+from ragnb.vectorstores.base import VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Compatible:
+    """A provider that speaks OpenAI's protocol, and what is peculiar to it."""
+
+    base_url: str
+    key_variable: str
+    options: dict[str, Any]
+
+
+_COMPATIBLE = {
+    # Their gpt-oss models reason before they answer: little, so that the first token comes soon.
+    "groq": _Compatible(
+        "https://api.groq.com/openai/v1", "GROQ_API_KEY", {"reasoning_effort": "low"}
+    ),
+    "cerebras": _Compatible(
+        "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", {"reasoning_effort": "low"}
+    ),
+    "ollama": _Compatible("http://localhost:11434/v1", "OLLAMA_API_KEY", {}),
+}
+_KNOWN = ("openai", "anthropic", *_COMPATIBLE, "transformers", "extractive")
+
+DEFAULT_OPENAI = "gpt-4.1-mini"
+DEFAULT_ANTHROPIC = "claude-haiku-4-5"
+
+
+def llm(given: LLM | str | None, embeddings: Embeddings) -> tuple[LLM, str]:
+    """The model, and the reason why it is this one.
+
+    Without a wish: the first of ``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``, else the extractive
+    answerer. Raises `ConfigurationError` for a name that means nothing.
+    """
+    if given is None:
+        if os.environ.get("OPENAI_API_KEY"):
+            return _llm(f"openai:{DEFAULT_OPENAI}", embeddings), "OPENAI_API_KEY is set"
+        if os.environ.get("ANTHROPIC_API_KEY"):
+            return _llm(f"anthropic:{DEFAULT_ANTHROPIC}", embeddings), "ANTHROPIC_API_KEY is set"
+        return _llm("extractive", embeddings), "no model and no API key is configured"
+    if isinstance(given, str):
+        return _llm(given, embeddings), "it is the model you chose"
+    if not isinstance(given, LLM):
+        raise ConfigurationError(
+            f"llm={given!r} is no model.", "Pass a model, or a name such as “openai:gpt-4.1-mini”."
+        )
+    return given, "it is the model you chose"
+
+
+def _llm(name: str, embeddings: Embeddings) -> LLM:
+    provider, _, model = name.partition(":")
+    if provider not in _KNOWN or (not model and provider != "extractive"):
+        raise ConfigurationError(
+            f"There is no model called {name!r}.",
+            f"Write provider:model, with one of {', '.join(_KNOWN)}; for any other server that speaks "
+            "OpenAI's protocol pass OpenAILLM(model, base_url=…).",
+        )
+    match provider:
+        case "extractive":
+            from ragnb.llms.extractive import ExtractiveLLM
+
+            return ExtractiveLLM(embeddings.embed_documents)
+        case "anthropic":
+            from ragnb.llms.anthropic import AnthropicLLM
+
+            return AnthropicLLM(model)
+        case "transformers":
+            from ragnb.llms.transformers import TransformersLLM
+
+            return TransformersLLM(model)
+        case "openai":
+            from ragnb.llms.openai import OpenAILLM
+
+            return OpenAILLM(model)
+        case _:
+            from ragnb.llms.openai import OpenAILLM
+
+            other = _COMPATIBLE[provider]
+            options = other.options if "gpt-oss" in model else {}
+            return OpenAILLM(
+                model,
+                base_url=other.base_url,
+                provider=provider,
+                key_variable=other.key_variable,
+                **options,
+            )
+
+
+def embeddings(given: Embeddings | str | None) -> Embeddings:
+    """The embedding model; all-MiniLM-L6-v2 on this machine without a wish.
+
+    ``"openai:text-embedding-3-small"`` is OpenAI's, any other name or folder one of
+    sentence-transformers.
+    """
+    if given is None or isinstance(given, str):
+        provider, _, model = (given or "").partition(":")
+        if provider == "openai":
+            from ragnb.embeddings.openai import OpenAIEmbeddings
+
+            return OpenAIEmbeddings(model) if model else OpenAIEmbeddings()
+        from ragnb.embeddings.sentence_transformers import SentenceTransformerEmbeddings
+
+        return SentenceTransformerEmbeddings(given) if given else SentenceTransformerEmbeddings()
+    if not isinstance(given, Embeddings):
+        raise ConfigurationError(
+            f"embeddings={given!r} is no embedding model.",
+            "Pass one, or a name such as “openai:text-embedding-3-small”.",
+        )
+    return given
+
+
+def vectorstore(given: VectorStore | str | None, home: Path | None) -> VectorStore:
+    """The store: Qdrant Edge under ``home``, or in memory where there is no home."""
+    if given == "memory" or (given is None and home is None):
+        from ragnb.vectorstores.memory import InMemoryVectorStore
+
+        return InMemoryVectorStore()
+    if given is None:
+        from ragnb.vectorstores.qdrant_edge import QdrantEdgeVectorStore
+
+        assert home is not None
+        return QdrantEdgeVectorStore(home / "index")
+    if isinstance(given, str) or not isinstance(given, VectorStore):
+        raise ConfigurationError(
+            f"vectorstore={given!r} is no vector store.",
+            "Pass one, “memory”, or nothing for Qdrant Edge in the home folder.",
+        )
+    return given

@@ -1,0 +1,249 @@
+"""RAGPipeline: the face of the toolkit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeVar
+
+from ragnb import errors, parts
+from ragnb.answer import Answer
+from ragnb.background import plain, plain_iterator, spawn
+from ragnb.display import notebook
+from ragnb.display.progress import ProgressBar
+from ragnb.documents import Document
+from ragnb.embeddings.base import Embeddings
+from ragnb.embeddings.cache import CachedEmbeddings
+from ragnb.engine import Engine, record
+from ragnb.errors import ConfigurationError, InvalidInputError
+from ragnb.events import AnyEvent, Failed, Started, Token
+from ragnb.generation import Retry
+from ragnb.ingest.indexing import Indexer, as_documents
+from ragnb.ingest.report import IngestReport
+from ragnb.llms.base import LLM
+from ragnb.rerankers.base import Reranker
+from ragnb.resumption.journal import Journal
+from ragnb.retrieval import Retriever
+from ragnb.vectorstores.base import VectorStore
+
+T = TypeVar("T")
+
+_LONGEST_QUESTION = 32_000  # characters; what is longer is a document
+
+
+class RAGPipeline:
+    """Documents in, a question, a streamed and cited answer out.
+
+    Parameters
+    ----------
+    llm
+        A model, or its name: ``"openai:gpt-4.1-mini"``, ``"anthropic:…"``, ``"groq:…"``,
+        ``"cerebras:…"``, ``"ollama:…"``, ``"transformers:…"``, ``"extractive"``. Without one, the first
+        of ``OPENAI_API_KEY`` and ``ANTHROPIC_API_KEY`` that is set decides, else the extractive
+        answerer, which needs neither key nor network.
+    embeddings
+        An embedding model, or its name: one of sentence-transformers, or ``"openai:…"``.
+    vectorstore
+        A store, or ``"memory"``. Without one, Qdrant Edge under ``home``.
+    reranker
+        Puts the candidates into a better order before the best ``k`` go to the model.
+    home
+        The one folder that is written: index, embedding cache and journal. None keeps all in memory.
+    retry
+        How a call that fails before its first token is tried again.
+    k
+        Passages given to the model.
+    candidates
+        Passages retrieved, of which the best ``k`` are used.
+
+    Raises
+    ------
+    ConfigurationError
+        For a part that does not exist.
+    """
+
+    def __init__(
+        self,
+        llm: LLM | str | None = None,
+        embeddings: Embeddings | str | None = None,
+        vectorstore: VectorStore | str | None = None,
+        reranker: Reranker | None = None,
+        *,
+        home: str | Path | None = ".ragnb",
+        retry: Retry | None = None,
+        k: int = 5,
+        candidates: int = 20,
+    ) -> None:
+        if reranker is not None and not isinstance(reranker, Reranker):
+            raise ConfigurationError(
+                f"reranker={reranker!r} is no reranker.", "Pass an object with name and rerank()."
+            )
+        self.home = None if home is None else Path(home)
+        self.k = _checked_k(k)
+        model = parts.embeddings(embeddings)
+        cache = None if self.home is None else self.home / "embeddings.sqlite"
+        self.embeddings = CachedEmbeddings(model, cache)
+        self.vectorstore = parts.vectorstore(vectorstore, self.home)
+        self.llm, reason = parts.llm(llm, model)
+        self.reranker = reranker
+        retriever = Retriever(self.embeddings, self.vectorstore, max(candidates, self.k))
+        self._engine = Engine(retriever, self.llm, reason, reranker, retry or Retry())
+        self._journal = None if self.home is None else Journal(self.home / "answers")
+        self._kept: list[Answer] = []  # without a home, the answers of this pipeline
+        threading.Thread(target=self._warm_up, name="ragnb-warm-up", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return (
+            f"RAGPipeline(llm={self.llm.name!r}, embeddings={self.embeddings.name!r}, "
+            f"vectorstore={type(self.vectorstore).__name__}, home={str(self.home)!r})"
+        )
+
+    def _warm_up(self) -> None:
+        """Load while the user is still typing. What fails here fails again, and is told, at its use."""
+        for load in (self.embeddings.warm_up, self.llm.warm_up):
+            try:
+                load()
+            except Exception:
+                continue
+
+    # ---- documents in --------------------------------------------------------------------------
+
+    async def aingest(self, *paths: str | Path) -> IngestReport:
+        """Index files, folders and globs. Files whose content has not changed are left alone.
+
+        A progress bar tells how far it is. The report names what was added, changed, unchanged,
+        skipped and failed. Raises `InvalidInputError` for a path that does not exist.
+        """
+        if not paths:
+            raise InvalidInputError("No path was given.", 'Say which: rag.ingest("a/folder").')
+        return await self._index(lambda indexer: indexer.files(paths))
+
+    async def aadd(self, texts: str | Document | Iterable[str | Document]) -> IngestReport:
+        """Index texts or documents exactly as given; a text is never taken for a path."""
+        documents = as_documents(texts)
+        return await self._index(lambda indexer: indexer.documents(documents))
+
+    async def _index(self, work: Callable[[Indexer], IngestReport]) -> IngestReport:
+        stop = threading.Event()
+
+        def index() -> IngestReport:
+            self._engine.retriever.open()
+            return work(Indexer(self.embeddings, self.vectorstore, ProgressBar(), stop))
+
+        try:
+            return await asyncio.to_thread(index)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    # ---- answers out ---------------------------------------------------------------------------
+
+    async def aevents(self, question: str, *, k: int | None = None) -> AsyncGenerator[AnyEvent, None]:
+        """Every event of a new answer, as it happens; closing the iterator cancels the answer."""
+        answer = self._start(question, k)
+        try:
+            async with aclosing(answer.follow()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await _settle(answer)
+
+    async def astream(self, question: str, *, k: int | None = None) -> AsyncGenerator[str, None]:
+        """The answer's text, one piece a token; closing the iterator cancels the answer.
+
+        Raises the `RagnbError` that ended the answer, if one did.
+        """
+        async with aclosing(self.aevents(question, k=k)) as events:
+            async for event in events:
+                if type(event) is Token:
+                    yield event.text
+                elif isinstance(event, Failed):
+                    raise errors.from_failure(event.error, event.message, event.advice, event.fault)
+
+    async def aquery(self, question: str, *, k: int | None = None) -> str:
+        """The whole text of the answer. Raises the `RagnbError` that ended it, if one did."""
+        async with aclosing(self.astream(question, k=k)) as pieces:
+            return "".join([piece async for piece in pieces])
+
+    def ask(self, question: str, *, k: int | None = None) -> Answer:
+        """Answer in the notebook cell, live, and return the `Answer` when it is done.
+
+        An interrupt (the stop button) cancels the answer, keeps its text and returns it. A failure is
+        told in the cell; ``answer.status`` says which way it ended.
+        """
+        answer = self._start(question, k)
+        notebook.show(answer)
+        return answer
+
+    def answers(self) -> list[Answer]:
+        """All answers of this home, oldest first; without a home, those of this pipeline."""
+        return list(self._kept) if self._journal is None else self._journal.answers()
+
+    ingest = plain(aingest)
+    add = plain(aadd)
+    query = plain(aquery)
+    stream = plain_iterator(astream)
+    events = plain_iterator(aevents)
+
+    def start(self, question: str, *, k: int | None = None) -> Answer:
+        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``wait()``."""
+        return self._start(question, k)
+
+    def close(self) -> None:
+        """Let go of the index, so that another process may open it."""
+        self.vectorstore.close()
+
+    def _start(self, question: str, k: int | None) -> Answer:
+        question = _checked_question(question)
+        k = self.k if k is None else _checked_k(k)
+        answer_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+        answer = Answer(journal=self._journal.writer(answer_id) if self._journal else None)
+        answer.append(
+            Started(answer_id=answer_id, question=question, k=k, configured=self._configured())
+        )
+        if self._journal is None:
+            self._kept.append(answer)
+        task = spawn(record(answer, self._engine.events(question, k)))
+        answer.on_cancel(task.cancel)
+        return answer
+
+    def _configured(self) -> dict[str, str]:
+        configured = {
+            "llm": self.llm.name,
+            "embeddings": self.embeddings.name,
+            "vectorstore": type(self.vectorstore).__name__,
+        }
+        if self.reranker is not None:
+            configured["reranker"] = self.reranker.name
+        return configured
+
+
+async def _settle(answer: Answer) -> None:
+    """Cancel what still runs and wait for the log's end."""
+    answer.cancel()
+    async with aclosing(answer.follow(len(answer.events))) as rest:
+        async for _ in rest:
+            pass
+
+
+def _checked_question(question: str) -> str:
+    if not isinstance(question, str) or not question.strip():
+        raise InvalidInputError("The question is empty.", "Ask something, in words.")
+    if len(question) > _LONGEST_QUESTION:
+        raise InvalidInputError(
+            f"The question has {len(question):,} characters; {_LONGEST_QUESTION:,} is the most.",
+            "Put long texts in with rag.add(text) and ask about them in a sentence.",
+        )
+    return question.strip()
+
+
+def _checked_k(k: int) -> int:
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise InvalidInputError(f"k={k!r} is no number of passages.", "Use 1 or more; 5 is usual.")
+    return k

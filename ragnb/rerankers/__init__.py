@@ -1,0 +1,1 @@
+"""Models that put the retrieved passages into a better order."""

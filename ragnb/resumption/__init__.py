@@ -1,0 +1,1 @@
+"""What outlives a broken stream and a dead process."""

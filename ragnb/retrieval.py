@@ -1,0 +1,55 @@
+"""Retrieval: the question becomes a vector, and the store finds the passages."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+
+from ragnb.embeddings.base import Embeddings
+from ragnb.errors import EmptyIndexError
+from ragnb.events import Retrieved
+from ragnb.vectorstores.base import IndexInfo, VectorStore
+
+
+@dataclass(frozen=True)
+class Retriever:
+    """An embedding model and the store that holds its vectors. Opened at the first use."""
+
+    embeddings: Embeddings
+    store: VectorStore
+    candidates: int = 20
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def open(self) -> None:
+        """Load the model and open the index. Blocks; harmless to call again.
+
+        Raises `EmbeddingMismatchError` and `HomeInUseError`, see `VectorStore.open`.
+        """
+        with self._lock:
+            self.store.open(IndexInfo(self.embeddings.name, self.embeddings.dimensions))
+
+    async def retrieve(self, question: str) -> Retrieved:
+        """The candidates for a question, best first; model and search run in a worker thread.
+
+        Raises `EmptyIndexError` if there is nothing to search.
+        """
+        return await asyncio.to_thread(self._retrieve, question)
+
+    def _retrieve(self, question: str) -> Retrieved:
+        self.open()
+        if len(self.store) == 0:
+            raise EmptyIndexError(
+                "There is nothing to search yet.",
+                'Add documents first: rag.ingest("a/folder") or rag.add(["a text"]).',
+            )
+        begin = time.perf_counter()
+        vector = self.embeddings.embed_query(question)
+        embedded = time.perf_counter()
+        hits = self.store.search(question, vector, self.candidates)
+        return Retrieved(
+            hits=tuple(hits),
+            embed_seconds=round(embedded - begin, 6),
+            search_seconds=round(time.perf_counter() - embedded, 6),
+        )

@@ -1,0 +1,1 @@
+"""Which model answers, and what that costs."""
