@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Literal, TypeVar
 
 import msgspec
@@ -80,7 +81,7 @@ class Answer:
         self._journal = journal
         self._lock = threading.Lock()
         self._sleepers: list[Callable[[], None]] = []
-        self._on_cancel: Callable[[], None] | None = None
+        self._on_cancel: Callable[[], object] | None = None
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Answer:
             wake()
         return stamped
 
-    def on_cancel(self, cancel: Callable[[], None]) -> None:
+    def on_cancel(self, cancel: Callable[[], object]) -> None:
         """The writer's way to hear of `cancel`. Called from any thread, possibly more than once."""
         self._on_cancel = cancel
 
@@ -118,7 +119,7 @@ class Answer:
     def ended(self) -> bool:
         return bool(self._events) and isinstance(self._events[-1], Final)
 
-    async def follow(self, start: int = 0) -> AsyncIterator[AnyEvent]:
+    async def follow(self, start: int = 0) -> AsyncGenerator[AnyEvent, None]:
         """Every event from ``seq == start`` on: those that are there, then each as it comes."""
         loop = asyncio.get_running_loop()
         position = start
@@ -254,7 +255,7 @@ class Answer:
             total=self._events[-1].at - zero if self._events else 0.0,
             tokens=len(arrivals),
             tokens_per_second=(len(arrivals) - 1) / seconds if seconds > 0 else None,
-            gaps=tuple(b - a for a, b in zip(arrivals, arrivals[1:], strict=False)),
+            gaps=tuple(b - a for a, b in pairwise(arrivals)),
         )
 
     @property
@@ -273,6 +274,23 @@ class Answer:
         costs = [event.cost for event in self.all(Used)]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if known and len(known) == len(costs) else None
+
+    # ---- shown -----------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.id!r} {self.status}: {self.text[:60]!r}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from ragnb.display.static import mimebundle  # a reader, met only when one is asked for
+
+        return mimebundle(self)
+
+    def _ipython_display_(self) -> None:
+        from ragnb.display.notebook import display_once
+
+        display_once(self)
+
+    # ---- events by kind ----------------------------------------------------------------------------
 
     def all(self, kind: type[EventT]) -> Iterable[EventT]:
         """All events of one kind, in order."""

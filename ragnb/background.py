@@ -13,10 +13,25 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future, wait
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Closable(Protocol):
+    """What holds connections."""
+
+    async def aclose(self) -> None: ...
+
+
+_open: WeakSet[Closable] = WeakSet()
+
+
+def close_at_exit(holder: Closable) -> None:
+    """Have ``holder.aclose()`` awaited on the background loop when the process ends."""
+    _open.add(holder)
 
 
 class _Loop:
@@ -32,6 +47,8 @@ class _Loop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
 
     def _stop(self) -> None:
         """Close what is still open, so that the interpreter ends without a warning."""
@@ -45,6 +62,7 @@ class _Loop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(one.aclose() for one in tuple(_open)), return_exceptions=True)
         self.loop.stop()
 
 

@@ -36,6 +36,9 @@ class Locator(Struct, frozen=True, omit_defaults=True):
         return ", ".join(parts)
 
 
+NOWHERE = Locator()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One structural piece of a document: a heading, a paragraph, a list, a table, some code.
@@ -47,7 +50,7 @@ class Block:
     text: str
     kind: BlockKind = "paragraph"
     level: int = 0
-    locator: Locator = Locator()
+    locator: Locator = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,7 @@ async def record(answer: Answer, events: AsyncGenerator[AnyEvent, None]) -> None
     except RagnbError as error:
         fault = error.fault if isinstance(error, ProviderError) else ""
         answer.append(
-            Failed(
-                error=type(error).__name__, message=error.message, advice=error.advice, fault=fault
-            )
+            Failed(error=type(error).__name__, message=error.message, advice=error.advice, fault=fault)
         )
     except Exception as error:
         answer.append(

@@ -80,7 +80,7 @@ async def generate(llm: LLM, request: Request, retry: Retry) -> AsyncGenerator[A
             is_last = attempt >= retry.attempts or spent + wait > retry.budget
             if written.length or error.fault not in _PASSING or is_last:
                 raise
-            yield Retrying(fault=error.fault, message=str(error), attempt=attempt, wait=wait)
+            yield Retrying(fault=error.fault, message=error.message, attempt=attempt, wait=wait)
             await asyncio.sleep(wait)
             attempt += 1
 
@@ -122,9 +122,7 @@ class _Attempt:
         usage = self.usage if complete else None
         estimated = usage is None
         if usage is None:
-            asked = len(self._request.question) + sum(
-                len(hit.chunk.text) for hit in self._request.passages
-            )
+            asked = len(self._request.question) + sum(len(hit.chunk.text) for hit in self._request.passages)
             usage = Usage(
                 self.usage.input_tokens if self.usage else asked // _CHARACTERS_PER_TOKEN,
                 -(-self.length // _CHARACTERS_PER_TOKEN),

@@ -24,12 +24,8 @@ class _Compatible:
 
 _COMPATIBLE = {
     # Their gpt-oss models reason before they answer: little, so that the first token comes soon.
-    "groq": _Compatible(
-        "https://api.groq.com/openai/v1", "GROQ_API_KEY", {"reasoning_effort": "low"}
-    ),
-    "cerebras": _Compatible(
-        "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", {"reasoning_effort": "low"}
-    ),
+    "groq": _Compatible("https://api.groq.com/openai/v1", "GROQ_API_KEY", {"reasoning_effort": "low"}),
+    "cerebras": _Compatible("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", {"reasoning_effort": "low"}),
     "ollama": _Compatible("http://localhost:11434/v1", "OLLAMA_API_KEY", {}),
 }
 _KNOWN = ("openai", "anthropic", *_COMPATIBLE, "transformers", "extractive")

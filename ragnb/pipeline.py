@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import threading
 import time
@@ -204,9 +203,7 @@ class RAGPipeline:
         k = self.k if k is None else _checked_k(k)
         answer_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
         answer = Answer(journal=self._journal.writer(answer_id) if self._journal else None)
-        answer.append(
-            Started(answer_id=answer_id, question=question, k=k, configured=self._configured())
-        )
+        answer.append(Started(answer_id=answer_id, question=question, k=k, configured=self._configured()))
         if self._journal is None:
             self._kept.append(answer)
         task = spawn(record(answer, self._engine.events(question, k)))

@@ -13,9 +13,62 @@ from collections.abc import Iterator
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _OWN_LINE = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|#{1,6}\s|\|)")
 _ABBREVIATIONS = frozenset(
-    "al approx art bzw ca cf ch co corp dept dr ed eds e.g eg eq esp est etc fig figs hr i.e ie inc "
-    "jr ltd max min mr mrs ms mt no nos nr op p pp prof pt ref resp rev sec sr st str tel u.a usw "
-    "vol vs z.b".split()
+    [
+        "al",
+        "approx",
+        "art",
+        "bzw",
+        "ca",
+        "cf",
+        "ch",
+        "co",
+        "corp",
+        "dept",
+        "dr",
+        "ed",
+        "eds",
+        "e.g",
+        "eg",
+        "eq",
+        "esp",
+        "est",
+        "etc",
+        "fig",
+        "figs",
+        "hr",
+        "i.e",
+        "ie",
+        "inc",
+        "jr",
+        "ltd",
+        "max",
+        "min",
+        "mr",
+        "mrs",
+        "ms",
+        "mt",
+        "no",
+        "nos",
+        "nr",
+        "op",
+        "p",
+        "pp",
+        "prof",
+        "pt",
+        "ref",
+        "resp",
+        "rev",
+        "sec",
+        "sr",
+        "st",
+        "str",
+        "tel",
+        "u.a",
+        "usw",
+        "vol",
+        "vs",
+        "z.b",
+    ]
 )
 # An end mark, with the quotes and brackets (and citation markers) that close with it.
 _END = re.compile(
@@ -28,9 +81,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
     Every character that is no white space is in exactly one span.
     """
-    return [
-        span for start, end in _units(text) for span in _split(text, start, end) if span[0] < span[1]
-    ]
+    return [span for start, end in _units(text) for span in _split(text, start, end) if span[0] < span[1]]
 
 
 def _units(text: str) -> Iterator[tuple[int, int]]:

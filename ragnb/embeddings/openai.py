@@ -11,7 +11,7 @@ import numpy as np
 
 from ragnb.embeddings.base import Vectors
 from ragnb.errors import ConfigurationError
-from ragnb.llms.faults import Provider, from_exception
+from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -114,10 +114,8 @@ class OpenAIEmbeddings:
             if self._wanted is None:
                 response = client.embeddings.create(model=self.model, input=given)
             else:
-                response = client.embeddings.create(
-                    model=self.model, input=given, dimensions=self._wanted
-                )
-            vectors = np.array([item.embedding for item in response.data], np.float32)
+                response = client.embeddings.create(model=self.model, input=given, dimensions=self._wanted)
+            vectors: Vectors = np.array([item.embedding for item in response.data], np.float32)
         except (AttributeError, TypeError, ValueError) as error:
             raise provider.error("garbage") from error
         except Exception as error:
@@ -125,8 +123,7 @@ class OpenAIEmbeddings:
         if vectors.ndim != 2 or len(vectors) != len(given):
             raise provider.error("garbage")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Vectors = vectors / np.where(norms == 0, 1, norms)
-        return unit
+        return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
 
     def _connect(self) -> OpenAI:
         from openai import OpenAI
@@ -141,7 +138,5 @@ class OpenAIEmbeddings:
                         "There is no API key for OpenAI's embeddings.",
                         "Set the environment variable OPENAI_API_KEY, or pass api_key=….",
                     )
-                self._client = OpenAI(
-                    api_key=key, base_url=self.base_url, max_retries=2, timeout=60.0
-                )
+                self._client = OpenAI(api_key=key, base_url=self.base_url, max_retries=2, timeout=60.0)
             return self._client

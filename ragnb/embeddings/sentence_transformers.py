@@ -130,6 +130,7 @@ class SentenceTransformerEmbeddings:
 def _quiet() -> Iterator[None]:
     """Without the progress bars and notes of a load, which would land in the user's cell."""
     from transformers.utils import logging
+
     level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

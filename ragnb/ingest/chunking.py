@@ -63,7 +63,7 @@ def chunk(document: Document, *, budget: int, count: Count) -> Iterator[Chunk]:
                 text=text,
                 title=document.title,
                 source=document.source,
-                locator=_under(_span(pieces), path),
+                locator=_under(_span(pieces), path) if document.source else Locator(path),
                 position=position,
                 metadata=dict(document.metadata),
             )
@@ -87,9 +87,7 @@ def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[B
         if not block.text:
             continue
         open_headings.append(block)
-        is_empty = following is None or (
-            following.kind == "heading" and following.level <= block.level
-        )
+        is_empty = following is None or (following.kind == "heading" and following.level <= block.level)
         if is_empty:
             section = [replace(block, kind="paragraph")]
     if section:
@@ -150,9 +148,7 @@ def _lines(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _cut(
-    text: str, start: int, end: int, size: int, count: Count
-) -> Iterator[tuple[int, int, int]]:
+def _cut(text: str, start: int, end: int, size: int, count: Count) -> Iterator[tuple[int, int, int]]:
     """A unit that is too large by itself, cut between words, or anywhere if there are none."""
     tokens = count([text[start:end]])[0]
     if tokens <= size or end - start <= 1:
@@ -167,9 +163,7 @@ def _cut(
     yield from _cut(text, cut, end, size, count)
 
 
-def _part(
-    block: Block, header: str, footer: str, start: int, end: int, tokens: int
-) -> _Piece:
+def _part(block: Block, header: str, footer: str, start: int, end: int, tokens: int) -> _Piece:
     """Part of a block, with its own lines where the block's text stands in the source line by line."""
     locator = block.locator
     if locator.lines is not None:

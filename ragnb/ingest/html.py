@@ -18,13 +18,68 @@ from ragnb.ingest.loaders import loader
 from ragnb.ingest.text import title_from
 
 _DROPPED = frozenset(
-    "script style nav aside template noscript form button select input textarea svg math iframe object "
-    "head dialog".split()
+    [
+        "script",
+        "style",
+        "nav",
+        "aside",
+        "template",
+        "noscript",
+        "form",
+        "button",
+        "select",
+        "input",
+        "textarea",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "head",
+        "dialog",
+    ]
 )
 _BLOCK = frozenset(
-    "address article blockquote body center dd details dialog div dl dt fieldset figcaption figure "
-    "footer h1 h2 h3 h4 h5 h6 header hr html li main ol p pre section summary table tbody td tfoot "
-    "th thead tr ul".split()
+    [
+        "address",
+        "article",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _STRUCTURED = ".//pre | .//table | .//dl | .//h2 | .//h3 | .//h4"  # what a plain list cannot hold

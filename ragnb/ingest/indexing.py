@@ -90,16 +90,14 @@ class Indexer:
             try:
                 with _timed(report, "read"):
                     digest = self._digest(path.read_bytes())
-                    if known.get(name) == digest:
-                        documents = None
-                    else:
-                        documents = list(load(path))
+                    is_known = known.get(name) == digest
+                    documents = [] if is_known else list(load(path))
             except (IngestError, OSError) as error:
                 reason = error.message if isinstance(error, IngestError) else str(error.strerror)
                 report.failed.append((name, reason))
                 self.progress.advance(1, 0)
                 continue
-            if documents is None:
+            if is_known:
                 report.unchanged.append(name)
                 self.progress.advance(1, 0)
                 continue
@@ -128,9 +126,7 @@ class Indexer:
                 continue
             self.progress.advance(1, 0)
 
-    def _index(
-        self, prepared: Iterable[_Prepared], known: dict[str, str], report: IngestReport
-    ) -> None:
+    def _index(self, prepared: Iterable[_Prepared], known: dict[str, str], report: IngestReport) -> None:
         waiting: list[_Prepared] = []
         for document in prepared:
             waiting.append(document)
@@ -141,9 +137,7 @@ class Indexer:
                 return
         self._store(waiting, known, report)
 
-    def _store(
-        self, documents: list[_Prepared], known: dict[str, str], report: IngestReport
-    ) -> None:
+    def _store(self, documents: list[_Prepared], known: dict[str, str], report: IngestReport) -> None:
         texts = [piece.searched_text for document in documents for piece in document.chunks]
         if not texts:
             return
@@ -153,9 +147,7 @@ class Indexer:
         for document in documents:
             last = first + len(document.chunks)
             with _timed(report, "store"):
-                self.store.replace(
-                    document.name, document.digest, document.chunks, vectors[first:last]
-                )
+                self.store.replace(document.name, document.digest, document.chunks, vectors[first:last])
             changed = report.changed if document.name in known else report.added
             if document.name not in changed:
                 changed.append(document.name)

@@ -52,7 +52,6 @@ class IngestReport:
         ]
         stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())
         hits = f", {self.cache_hits} of them embedded before" if self.cache_hits else ""
-        return (
-            f"Documents: {', '.join(counts) or 'none'}. Chunks: {self.chunks}{hits}."
-            + (f" Time: {stages}." if stages else "")
+        return f"Documents: {', '.join(counts) or 'none'}. Chunks: {self.chunks}{hits}." + (
+            f" Time: {stages}." if stages else ""
         )

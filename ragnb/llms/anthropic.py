@@ -13,8 +13,8 @@ from ragnb.documents import Hit
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
-from ragnb.llms.clients import PerLoop, sse
-from ragnb.llms.faults import Provider, from_event, from_exception
+from ragnb.providers.clients import PerLoop, sse
+from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class AnthropicLLM:
     def warm_up(self) -> None:
         import anthropic  # noqa: F401
 
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._clients.aclose()
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
@@ -94,9 +98,7 @@ class AnthropicLLM:
         if self.temperature is not None:
             body["temperature"] = self.temperature
         try:
-            async with client.messages.with_streaming_response.create(
-                **body, **self.options
-            ) as response:
+            async with client.messages.with_streaming_response.create(**body, **self.options) as response:
                 async for delta in _read(sse(response.http_response), blocks, provider):
                     yield delta
         except ProviderError:
@@ -123,10 +125,7 @@ class AnthropicLLM:
 
 
 def _content(request: Request, blocks: list[Spans]) -> list[dict[str, Any]]:
-    content = [
-        _search_result(hit, spans)
-        for hit, spans in zip(request.passages, blocks, strict=True)
-    ]
+    content = [_search_result(hit, spans) for hit, spans in zip(request.passages, blocks, strict=True)]
     return [*content, {"type": "text", "text": request.question}]
 
 
@@ -245,9 +244,7 @@ def _resolve(citation: _Citation, blocks: list[Spans], start: int, end: int) -> 
         return None
     if not 0 <= citation.search_result_index < len(blocks):
         return None
-    spans = blocks[citation.search_result_index][
-        citation.start_block_index : citation.end_block_index
-    ]
+    spans = blocks[citation.search_result_index][citation.start_block_index : citation.end_block_index]
     if not spans or end <= start:
         return None
     return Citation(start, end, citation.search_result_index + 1, spans[0][0], spans[-1][1])

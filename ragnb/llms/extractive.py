@@ -23,14 +23,82 @@ DECLINED = "I found no answer in these documents."
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 _STOP_WORDS = frozenset(
-    "a an and any are as at be been but by can could did do does for from get had has have how i if in "
-    "is it its me much many my no not of on or our should so that the their there these they this "
-    "those to was we were what when where which who whom whose why will with would you your am may "
-    "must".split()
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "get",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "much",
+        "many",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "should",
+        "so",
+        "that",
+        "the",
+        "their",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "am",
+        "may",
+        "must",
+    ]
 )
 _LEANS_BACK = re.compile(
     r"(?:It|This|These|They|Those|That|He|She|Its|Their|Such|However|But|Otherwise|Then|Instead|There|"
-    r"In (?:this|that|these|those|both|such) \w+|For (?:this|that|these|those) \w+|The (?:same|latter|former))\b"
+    r"In (?:this|that|these|those|both|such) \w+|For (?:this|that|these|those) \w+|"
+    r"The (?:same|latter|former))\b"
 )
 _TABLE_RULE = re.compile(r"\|?[\s:|-]+\|[\s:|-]*\Z")
 _LIST_ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s+")
@@ -66,8 +134,9 @@ class ExtractiveLLM:
         meaning. Without it, by shared words alone.
     most
         The most sentences an answer has.
-    least_similarity
-        The cosine below which a sentence counts as being about something else.
+    least
+        What the best sentence must reach, in cosine + 0.6 × the share of the question's words in it, for
+        the question to count as answered.
     """
 
     citing = True
@@ -78,10 +147,10 @@ class ExtractiveLLM:
         embed: Callable[[Sequence[str]], Vectors] | None = None,
         *,
         most: int = 4,
-        least_similarity: float = 0.45,
+        least: float = 0.6,
     ) -> None:
         self.most = most
-        self.least_similarity = least_similarity
+        self.least = least
         self._embed = embed
 
     def __repr__(self) -> str:
@@ -101,9 +170,7 @@ class ExtractiveLLM:
             if unit is not None:
                 marker = end - len(f"[{unit.passage + 1}]")
                 begin = position + len(piece) - len(piece.lstrip())
-                yield Citation(
-                    begin, marker - 1, unit.passage + 1, unit.start, unit.end, (marker, end)
-                )
+                yield Citation(begin, marker - 1, unit.passage + 1, unit.start, unit.end, (marker, end))
             position = end
         yield Usage(0, 0)
         yield Stop("stop")
@@ -115,7 +182,13 @@ class ExtractiveLLM:
             for number, hit in enumerate(request.passages)
             for index, (start, end) in enumerate(sentences(hit.chunk.text))
         ]
-        units = [unit for unit in units if _is_quotable(unit)]
+        rules = {(u.passage, u.index) for u in units if _TABLE_RULE.match(u.text)}
+        units = [
+            unit
+            for unit in units
+            if _is_quotable(unit)
+            and not rules & {(unit.passage, unit.index), (unit.passage, unit.index + 1)}
+        ]
         if not units:
             return []
         contexts = [request.passages[unit.passage].chunk.context for unit in units]
@@ -129,19 +202,17 @@ class ExtractiveLLM:
             similarity = vectors[1:] @ vectors[0]
             likeness = vectors[1:] @ vectors[1:].T
         for unit, near, covered in zip(units, similarity, coverage, strict=True):
-            unit.score = 0.6 * float(near) + 0.4 * covered
-        if not self._is_answered(similarity, coverage):
-            return []
-        return self._pick(units, likeness)
-
-    def _is_answered(self, similarity: Vectors, coverage: list[float]) -> bool:
-        best = max(0.7 * float(s) + 0.3 * c for s, c in zip(similarity, coverage, strict=True))
-        return best >= self.least_similarity
+            unit.score = 0.7 * float(near) + 0.3 * covered
+        is_answered = any(
+            near + 0.6 * covered >= self.least and (covered >= 0.2 or near >= 0.72)
+            for near, covered in zip(similarity, coverage, strict=True)
+        )
+        return self._pick(units, likeness) if is_answered else []
 
     def _pick(self, units: list[_Unit], likeness: Vectors | None) -> list[_Unit]:
         """The best sentences, without repeats, and those they lean on."""
         ranked = sorted(range(len(units)), key=lambda i: (-units[i].score, i))
-        enough = 0.72 * units[ranked[0]].score
+        enough = 0.78 * units[ranked[0]].score
         chosen: list[int] = []
         for i in ranked:
             if len(chosen) == self.most or units[i].score < enough:
@@ -156,17 +227,16 @@ class ExtractiveLLM:
             for passage in {units[i].passage for i in chosen}
         }
         return [
-            units[i]
-            for i in sorted(kept, key=lambda i: (-best[units[i].passage], units[i].passage, i))
+            units[i] for i in sorted(kept, key=lambda i: (-best[units[i].passage], units[i].passage, i))
         ]
 
 
 def _is_quotable(unit: _Unit) -> bool:
     if unit.text.startswith(("```", "~~~")):
         return False
-    if unit.is_row:
-        return not _TABLE_RULE.match(unit.text)
-    return len(_WORD.findall(unit.text)) >= 3
+    words = len(_WORD.findall(unit.text))
+    is_whole = unit.text.rstrip("\"'”’»)]*_`").endswith((".", "!", "?", "…", ":", ";", "。", "！", "？"))
+    return unit.is_row or unit.is_item or words >= 8 or (words >= 3 and is_whole)
 
 
 def _stems(text: str) -> list[str]:

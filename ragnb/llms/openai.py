@@ -17,8 +17,8 @@ from msgspec import Struct
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Delta, Request, Stop, Text, Usage
-from ragnb.llms.clients import PerLoop, sse
-from ragnb.llms.faults import Provider, from_event, from_exception
+from ragnb.providers.clients import PerLoop, sse
+from ragnb.providers.faults import Provider, from_event, from_exception
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -71,9 +71,7 @@ class OpenAILLM:
         if api not in ("chat", "responses"):
             raise ConfigurationError(f"There is no api={api!r}.", 'Use "chat" or "responses".')
         if background and api != "responses":
-            raise ConfigurationError(
-                "background=True needs the Responses API.", 'Add api="responses".'
-            )
+            raise ConfigurationError("background=True needs the Responses API.", 'Add api="responses".')
         self.model = model
         self.api = api
         self.background = background
@@ -97,6 +95,10 @@ class OpenAILLM:
 
     def warm_up(self) -> None:
         import openai  # noqa: F401
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._clients.aclose()
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""

@@ -24,9 +24,7 @@ def system(*, citing: bool) -> str:
 
 def user(request: Request) -> str:
     """The passages and the question, for a provider that takes plain text."""
-    passages = "\n\n".join(
-        _passage(number, hit) for number, hit in enumerate(request.passages, start=1)
-    )
+    passages = "\n\n".join(_passage(number, hit) for number, hit in enumerate(request.passages, start=1))
     return f"{passages}\n\nQuestion: {request.question}"
 
 

@@ -100,7 +100,12 @@ class TransformersLLM:
         def is_stopped(ids: Any, scores: Any, **_: Any) -> Any:
             return torch.full((ids.shape[0],), stop.is_set(), device=ids.device)
 
-        sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        sampling: dict[str, Any] = {
+            "do_sample": False,
+            "temperature": None,
+            "top_p": None,
+            "top_k": None,
+        }
         if self.temperature:
             sampling = {"do_sample": True, "temperature": self.temperature}
         output = model.generate(

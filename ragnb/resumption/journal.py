@@ -23,9 +23,7 @@ class Journal:
     def writer(self, answer_id: str) -> Callable[[AnyEvent], None]:
         """What writes each event of a new answer; it closes the file after the last one."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(
-            self._path(answer_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600
-        )
+        file = os.open(self._path(answer_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
 
         def write(event: AnyEvent) -> None:
             os.write(file, to_json(event) + b"\n")

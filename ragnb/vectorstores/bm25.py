@@ -34,6 +34,6 @@ def of_query(text: str) -> TermWeights:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
-    from qdrant_edge import Bm25, Bm25Config, Language
+    from qdrant_edge import Bm25, Bm25Config
 
     return Bm25(Bm25Config(avg_len=_MEAN_LENGTH, language="english"))

@@ -46,9 +46,7 @@ class InMemoryVectorStore:
             elif self._info != info:
                 raise mismatch("in memory", self._info, info)
 
-    def replace(
-        self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors
-    ) -> None:
+    def replace(self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Put a document in, in place of what it had."""
         with self._lock:
             if self._info is None:

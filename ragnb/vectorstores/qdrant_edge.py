@@ -43,9 +43,7 @@ class QdrantEdgeVectorStore:
             self._shard = None
             raise mismatch(self.path, made, info)
 
-    def replace(
-        self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors
-    ) -> None:
+    def replace(self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Put a document in. The new chunks are there before the old ones go, in one step of the log."""
         from qdrant_edge import Point, SparseVector, UpdateOperation
 
@@ -102,10 +100,9 @@ class QdrantEdgeVectorStore:
         if weights.terms:
             sparse = SparseVector(weights.terms, weights.weights)
             prefetches.append(Prefetch(depth, query=Query.Nearest(sparse, "bm25")))
+        fusion: Any = Fusion.Dbsf()  # the stubs do not know it as a Fusion
         found = shard.edge.query(
-            QueryRequest(
-                limit, prefetches=prefetches, query=Fusion.Dbsf(), with_payload=["chunk"]
-            )
+            QueryRequest(limit, prefetches=prefetches, query=fusion, with_payload=["chunk"])
         )
         return [Hit(msgspec.convert(one.payload["chunk"], Chunk), one.score) for one in found]
 

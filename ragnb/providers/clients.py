@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary, finalize
+
+from ragnb.background import close_at_exit
 
 if TYPE_CHECKING:
     import httpx2
 
-ClientT = TypeVar("ClientT")
+
+class Client(Protocol):
+    async def close(self) -> None: ...
+
+
+ClientT = TypeVar("ClientT", bound=Client)
 
 
 class PerLoop(Generic[ClientT]):
@@ -24,8 +31,22 @@ class PerLoop(Generic[ClientT]):
         """The running loop's client, made at its first use."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = self._connect()
+            client = self._clients[loop] = self._connect()
+            finalize(self, _close, loop, client).atexit = False
+            close_at_exit(self)
         return self._clients[loop]
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; a later `get` makes new ones."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+
+def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
+    """Close the connections of a model that nobody holds any more."""
+    if loop.is_running():
+        asyncio.run_coroutine_threadsafe(client.close(), loop)
 
 
 def sse(response: httpx2.Response) -> AsyncIterator[httpx2.ServerSentEvent]:

@@ -55,9 +55,7 @@ class Provider:
             "address": self.address,
             "key": self.key_variable or "the API key",
         }
-        return ProviderError(
-            fault, message.format(**words) + said, advice.format(**words), retry_after
-        )
+        return ProviderError(fault, message.format(**words) + said, advice.format(**words), retry_after)
 
 
 _SENTENCES: dict[Fault, tuple[str, str]] = {
@@ -120,7 +118,7 @@ def from_exception(error: Exception, provider: Provider) -> ProviderError:
         case httpx2.TimeoutException():
             return provider.error("stalled")
         case httpx2.SSEError() | httpx2.DecodingError():
-            return provider.error("garbage", str(cause))
+            return provider.error("garbage")
         case httpx2.TransportError():
             return provider.error("cut", str(cause))
         case json.JSONDecodeError() | UnicodeDecodeError() | msgspec.DecodeError():
@@ -147,9 +145,7 @@ def _from_status(error: Exception, status: int, provider: Provider) -> ProviderE
     fault: Fault = _BY_STATUS.get(status, "server" if status >= 500 else "bad_request")
     if status == 429 and by_type == "quota":
         fault = "quota"
-    return provider.error(
-        fault, str(detail.get("message") or f"HTTP {status}"), _retry_after(error)
-    )
+    return provider.error(fault, str(detail.get("message") or f"HTTP {status}"), _retry_after(error))
 
 
 def _retry_after(error: Any) -> float | None:

@@ -1,0 +1,64 @@
+"""Which response a request gets: the checks that a provider makes, then the answer or its fault."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from ragnb.simulator import faults, wire
+from ragnb.simulator.faults import Fault
+from ragnb.simulator.protocols import Protocol
+from ragnb.simulator.protocols.errors import AnthropicErrors, OpenAIErrors
+from ragnb.simulator.recording import RecordedRequest
+from ragnb.simulator.script import Script
+from ragnb.simulator.wire import Json, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All that is spoken at one address."""
+
+    protocols: Mapping[str, Protocol]
+    script: Script
+    faults: deque[Fault | None]
+    models: Collection[str] | None = None
+    api_keys: Collection[str] | None = None
+
+    def respond(self, request: RecordedRequest) -> Response:
+        """The response to a request. One that is refused at the door uses up no fault."""
+        response = self._respond(request)
+        return replace(response, pieces=()) if request.method == "HEAD" else response
+
+    def _respond(self, request: RecordedRequest) -> Response:
+        protocol = self.protocols.get(request.path)
+        if protocol is None:
+            errors = AnthropicErrors() if "anthropic-version" in request.headers else OpenAIErrors()
+            return wire.document(errors.unknown_path(request.method, request.path), 404)
+        return self._refusal(protocol, request) or self._answer(protocol, request.json)
+
+    def _refusal(self, protocol: Protocol, request: RecordedRequest) -> Response | None:
+        errors = protocol.errors
+        if request.method != "POST":
+            return wire.document(errors.wrong_method(request.method, request.path), 405)
+        key = errors.key(request.headers)
+        if self.api_keys is not None and key not in self.api_keys:
+            return wire.document(errors.wrong_key(key), 401)
+        if not isinstance(request.json, dict):
+            message = "We could not parse the JSON body of your request."
+            return wire.document(errors.body(400, message), 400)
+        model = request.json.get("model")
+        if not isinstance(model, str):
+            return wire.document(errors.body(400, "you must provide a model parameter"), 400)
+        if self.models is not None and model not in self.models:
+            return wire.document(errors.unknown_model(model), 404)
+        return None
+
+    def _answer(self, protocol: Protocol, request: Json) -> Response:
+        fault = self.faults.popleft() if self.faults else None
+        try:
+            response = protocol.answer(request, self.script)
+        except Exception as error:  # a scripted answer is the caller's code
+            message = f"The simulator could not answer: {type(error).__name__}: {error}"
+            return wire.document(protocol.errors.body(500, message), 500)
+        return response if fault is None else faults.apply(fault, response, protocol)
