@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -201,7 +201,7 @@ class RAGPipeline:
     def _start(self, question: str, k: int | None) -> Answer:
         question = _checked_question(question)
         k = self.k if k is None else _checked_k(k)
-        answer_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+        answer_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
         answer = Answer(journal=self._journal.writer(answer_id) if self._journal else None)
         answer.append(Started(answer_id=answer_id, question=question, k=k, configured=self._configured()))
         if self._journal is None:

@@ -61,7 +61,7 @@ class OpenAIEmbeddings:
         self.max_tokens = max_tokens
         self._wanted = dimensions
         self._dimensions = dimensions
-        if base_url is None and dimensions is None:
+        if base_url is None and dimensions is None and not os.environ.get("OPENAI_BASE_URL"):
             self._dimensions = _DIMENSIONS.get(model)
         self._api_key = api_key
         self._lock = threading.Lock()

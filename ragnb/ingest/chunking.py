@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import zip_longest
 
 from ragnb.documents import Block, Chunk, Document, Locator
 from ragnb.ingest.text import paragraphs
@@ -49,7 +50,8 @@ def chunk(document: Document, *, budget: int, count: Count) -> Iterator[Chunk]:
     """
     name = document_id(document)
     position = 0
-    blocks = list(document.blocks) or list(paragraphs(document.text))
+    given = document.blocks or paragraphs(document.text)
+    blocks = [block for block in given if block.text.strip() or block.kind == "heading"]
     for path, section in _sections(blocks):
         context = Chunk(
             id="", document="", text="", title=document.title, locator=Locator(heading=path)
@@ -74,7 +76,7 @@ def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[B
     """The blocks under each path of headings. A heading that has nothing under it is a block itself."""
     open_headings: list[Block] = []
     section: list[Block] = []
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, following in zip_longest(blocks, blocks[1:]):
         if block.kind != "heading":
             if block.text.strip():
                 section.append(block)
@@ -118,7 +120,11 @@ def _split(block: Block, size: int, count: Count) -> Iterator[_Piece]:
         header = text[: units[0][1]] + "\n"
         footer = "\n" + text[units[-1][0] :]
         units = units[1:-1]
-    room = max(_LEAST // 2, size - sum(count([header, footer]))) if header else size
+    frame = sum(count([header, footer])) if header else 0
+    if frame > size // 2:  # repeating it would leave no room for what it stands above
+        header = footer = ""
+        frame = 0
+    room = size - frame
     sizes = count([text[start:end] for start, end in units])
     begin: int | None = None
     end = total = 0

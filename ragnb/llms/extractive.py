@@ -236,7 +236,7 @@ def _is_quotable(unit: _Unit) -> bool:
         return False
     words = len(_WORD.findall(unit.text))
     is_whole = unit.text.rstrip("\"'”’»)]*_`").endswith((".", "!", "?", "…", ":", ";", "。", "！", "？"))
-    return unit.is_row or unit.is_item or words >= 8 or (words >= 3 and is_whole)
+    return unit.is_row or unit.is_item or words >= 8 or (words >= 2 and is_whole)
 
 
 def _stems(text: str) -> list[str]:

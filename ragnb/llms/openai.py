@@ -270,6 +270,7 @@ class _ResponsesEvent(Struct):
     response: _Response | None = None
     message: str | None = None
     code: str | None = None
+    error: _Error | None = None
 
 
 _responses_event = msgspec.json.Decoder(_ResponsesEvent)
@@ -286,7 +287,8 @@ async def _read_responses(events: AsyncIterator[Any], provider: Provider) -> Asy
             case "response.output_text.delta" | "response.refusal.delta":
                 yield Text(data.delta or "")
             case "error":
-                raise from_event(str(data.code), data.message or "", provider)
+                nested = data.error or _Error(data.message, code=data.code)  # both forms are sent
+                raise from_event(str(nested.code or nested.type), nested.message or "", provider)
             case _:
                 final = data.response or _Response()
                 if final.usage is not None:

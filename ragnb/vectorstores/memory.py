@@ -134,5 +134,5 @@ def _fuse(rankings: Sequence[_Scores]) -> _Scores:
         spread = 6 * scores.std(ddof=1) if len(scores) > 1 else 0.0
         for row, score in ranking.items():
             place = (score - scores.mean()) / spread + 0.5 if spread > 0 else 0.5
-            fused[row] += place
+            fused[row] += float(place)
     return fused

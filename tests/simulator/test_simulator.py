@@ -37,7 +37,7 @@ async def test_requests_are_recorded(openai_client, anthropic_client):
     assert (first.method, first.path) == ("POST", "/v1/embeddings")
     assert first.headers["authorization"] == "Bearer one"
     assert first.json["input"] == "a"
-    assert (second.path, second.headers["x-api-key"]) == ("/v1/messages", "two")
+    assert (second.path, second.headers["authorization"]) == ("/v1/messages", "Bearer two")
     assert second.json["messages"] == TURNS
     assert first.at < second.at
     assert not first.closed_by_client.is_set() and not second.closed_by_client.is_set()
@@ -164,6 +164,17 @@ async def test_pace(openai_client):
     assert last > 0.1
 
 
+def test_anthropic_keys_come_in_either_header():
+    """Anthropic's older clients send the key as x-api-key, newer ones as a bearer token."""
+    with (
+        Simulator("Yes.", api_keys=["right"]) as sim,
+        httpx2.Client(base_url=sim.anthropic_url) as client,
+    ):
+        for headers in ({"x-api-key": "right"}, {"authorization": "Bearer right"}):
+            assert client.post("/v1/messages", json=MESSAGES, headers=headers).status_code == 200
+        assert client.post("/v1/messages", json=MESSAGES).status_code == 401
+
+
 def test_unknown_path_and_method():
     """What does not exist gets each provider's own JSON."""
     with Simulator() as sim, httpx2.Client(base_url=sim.anthropic_url) as client:
@@ -210,9 +221,9 @@ async def test_answer_that_raises_is_a_500_that_says_so(openai_client):
     def broken(request: dict) -> str:
         raise ValueError("no such scene")
 
-    with Simulator(broken) as sim:
-        with pytest.raises(openai.InternalServerError, match="ValueError: no such scene"):
-            await openai_client(sim).chat.completions.create(**CHAT)
+    raised = pytest.raises(openai.InternalServerError, match="ValueError: no such scene")
+    with Simulator(broken) as sim, raised:
+        await openai_client(sim).chat.completions.create(**CHAT)
 
 
 @pytest.mark.parametrize("fault", [None, Stall(1), NeverAnswer()])
