@@ -42,7 +42,8 @@ bench: .venv/ready
 
 ## notebooks: execute them and save them with their outputs
 notebooks: .venv/ready
-	cd notebooks && for nb in *.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace $$nb || exit 1; done
+	cd notebooks && for nb in *.ipynb; do \
+	  ../$(BIN)/jupyter execute --inplace --NbClientApp.coalesce_streams=True $$nb || exit 1; done
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -47,12 +47,12 @@ def llm(given: LLM | str | None, embeddings: Embeddings) -> tuple[LLM, str]:
             return _llm(f"anthropic:{DEFAULT_ANTHROPIC}", embeddings), "ANTHROPIC_API_KEY is set"
         return _llm("extractive", embeddings), "no model and no API key is configured"
     if isinstance(given, str):
-        return _llm(given, embeddings), "it is the model you chose"
+        return _llm(given, embeddings), "you asked for it"
     if not isinstance(given, LLM):
         raise ConfigurationError(
             f"llm={given!r} is no model.", "Pass a model, or a name such as “openai:gpt-4.1-mini”."
         )
-    return given, "it is the model you chose"
+    return given, "you asked for it"
 
 
 def _llm(name: str, embeddings: Embeddings) -> LLM:

@@ -30,11 +30,20 @@ def claims(text, **more):
     ("text", "expected"),
     [
         ("Refunds take five days [1].", [("Refunds take five days", [1])]),
-        ("Refunds take five days. [1] Dogs may come. [3]", [("Refunds take five days.", [1]), ("Dogs may come.", [3])]),
-        ("Yes. A bicycle costs 15 euros [2], dogs are welcome [3].", [("A bicycle costs 15 euros", [2]), ("dogs are welcome", [3])]),
+        (
+            "Refunds take five days. [1] Dogs may come. [3]",
+            [("Refunds take five days.", [1]), ("Dogs may come.", [3])],
+        ),
+        (
+            "Yes. A bicycle costs 15 euros [2], dogs are welcome [3].",
+            [("A bicycle costs 15 euros", [2]), ("dogs are welcome", [3])],
+        ),
         ("Both are true [1][3].", [("Both are true", [1]), ("Both are true", [3])]),
         ("Both are true [1, 3].", [("Both are true", [1, 3])]),
-        ("- Refunds are quick [1]\n- Dogs are welcome [3]", [("Refunds are quick", [1]), ("Dogs are welcome", [3])]),
+        (
+            "- Refunds are quick [1]\n- Dogs are welcome [3]",
+            [("Refunds are quick", [1]), ("Dogs are welcome", [3])],
+        ),
         ("Quick【1†L3-L5】.", [("Quick", [1])]),
         ("Never [7] or [0].", []),
         ("Half true [1, 9].", [("Half true", [1])]),

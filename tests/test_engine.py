@@ -27,7 +27,7 @@ def test_the_whole_log(wired):
     cited = next(event for event in events if isinstance(event, Cited))
     assert cited.quotes[0].text == "Refunds are paid within five days."
     assert cited.seq > 4
-    assert events[2].reason == "it is the model you chose"
+    assert events[2].reason == "you asked for it"
     assert events[-2].cost > 0
 
 
@@ -47,7 +47,9 @@ def test_sources_before_the_model_is_asked(wired):
     sim.wait_for_disconnect()
 
 
-@pytest.mark.parametrize("fault", [Status(503), Status(429), Status(500), Cut(0), Cut(0, "rst"), CleanEnd(0), ErrorEvent(0)])
+@pytest.mark.parametrize(
+    "fault", [Status(503), Status(429), Status(500), Cut(0), Cut(0, "rst"), CleanEnd(0), ErrorEvent(0)]
+)
 def test_before_the_first_token_a_passing_fault_is_retried(wired, fault):
     """What fails before the first token is tried again, and the log tells."""
     rag, sim = wired(answer="Five days [1].", faults=[fault, None])

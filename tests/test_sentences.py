@@ -18,13 +18,19 @@ def cut(text):
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
         ("Dr. No met e.g. Mr. Bond. He left.", ["Dr. No met e.g. Mr. Bond.", "He left."]),
-        ("Version 3.11 is out. See docs.python.org now.", ["Version 3.11 is out.", "See docs.python.org now."]),
+        (
+            "Version 3.11 is out. See docs.python.org now.",
+            ["Version 3.11 is out.", "See docs.python.org now."],
+        ),
         ("J. S. Bach wrote it. We play it.", ["J. S. Bach wrote it.", "We play it."]),
         ("He said “Go.” She went.", ["He said “Go.”", "She went."]),
         ("It wraps\nover lines. Next.", ["It wraps\nover lines.", "Next."]),
         ("Intro:\n- one thing\n- another\n\nEnd.", ["Intro:", "- one thing", "- another", "End."]),
         ("| a | b |\n|---|---|\n| 1 | 2 |", ["| a | b |", "|---|---|", "| 1 | 2 |"]),
-        ("Code:\n```py\nx = 1. \n\ny = 2\n```\nAfter. It.", ["Code:", "```py\nx = 1. \n\ny = 2\n```", "After.", "It."]),
+        (
+            "Code:\n```py\nx = 1. \n\ny = 2\n```\nAfter. It.",
+            ["Code:", "```py\nx = 1. \n\ny = 2\n```", "After.", "It."],
+        ),
         ("今日は晴れ。明日は雨！", ["今日は晴れ。", "明日は雨！"]),
         ("", []),
         ("   \n ", []),

@@ -80,8 +80,10 @@ def _name(source: Source) -> str:
 
 def _sources(answer: Answer) -> str:
     every = words.sources(answer)
-    cited = [source for source in every if source.quotes]
-    others = [source for source in every if not source.quotes]
+    # While there is nothing to read yet, the sources are it.
+    is_waiting = answer.status == "running" and not answer.text
+    cited = [source for source in every if source.quotes or is_waiting]
+    others = [source for source in every if not source.quotes and not is_waiting]
     rows = "".join(_source(source) for source in cited)
     if others:
         names = "".join(_source(source) for source in others)

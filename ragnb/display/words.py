@@ -94,8 +94,7 @@ def stages(answer: Answer) -> list[tuple[str, float, float]]:
     if timing.retrieval is not None:
         embed, search = timing.embed or 0.0, timing.search or 0.0
         start = max(0.0, timing.retrieval - embed - search)
-        if start > 0.005:
-            rows.append(("open the index and load the model", 0.0, start))
+        rows.append(("load the model, open the index", 0.0, start))
         rows.append(("embed the question", start, embed))
         rows.append(("search", start + embed, search))
     if timing.rerank is not None and timing.retrieval is not None:

@@ -24,6 +24,7 @@ _RESERVED = 4  # tokens for the model's own marks and the line break after the c
 _LEAST = 32  # tokens of text that a chunk may always have, however long its headings
 _SPACE = re.compile(r"\s+")
 _FENCE = re.compile(r"```|~~~")
+_RULE = re.compile(r"\|(?: *:?-+:? *\|)+ *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +112,35 @@ def _pieces(blocks: list[Block], size: int, count: Count) -> Iterator[_Piece]:
 def _split(block: Block, size: int, count: Count) -> Iterator[_Piece]:
     """A block in parts of at most ``size`` tokens."""
     text = block.text
-    header = footer = ""
     units = sentences(text) if block.kind == "paragraph" else _lines(text)
-    if block.kind == "table" and len(units) > 2:
-        header = text[: units[1][1]] + "\n"
-        units = units[2:]
+    header = footer = ""
+    rule = next((n for n, (start, end) in enumerate(units) if _RULE.fullmatch(text, start, end)), 0)
+    if block.kind == "table" and rule:
+        header = text[: units[rule][1]] + "\n"  # with the caption above it
     elif block.kind == "code" and len(units) > 2 and _FENCE.match(text):
         header = text[: units[0][1]] + "\n"
         footer = "\n" + text[units[-1][0] :]
-        units = units[1:-1]
     frame = sum(count([header, footer])) if header else 0
-    if frame > size // 2:  # repeating it would leave no room for what it stands above
-        header = footer = ""
-        frame = 0
+    if frame > size // 2:  # to repeat it would leave no room for what it stands above
+        header, footer, frame = "", "", 0
+    if header:
+        units = units[1:-1] if footer else units[rule + 1 :]
     room = size - frame
     sizes = count([text[start:end] for start, end in units])
     begin: int | None = None
     end = total = 0
     for (first, last), tokens in zip(units, sizes, strict=True):
         if begin is not None and total + tokens > room:
-            yield _part(block, header, footer, begin, end, total)
+            yield _part(block, header, footer, begin, end, frame + total)
             begin, total = None, 0
         if tokens > room:
             for start, stop, part_tokens in _cut(text, first, last, room, count):
-                yield _part(block, header, footer, start, stop, part_tokens)
+                yield _part(block, header, footer, start, stop, frame + part_tokens)
             continue
         begin = first if begin is None else begin
         end, total = last, total + tokens
     if begin is not None:
-        yield _part(block, header, footer, begin, end, total)
+        yield _part(block, header, footer, begin, end, frame + total)
 
 
 def _lines(text: str) -> list[tuple[int, int]]:

@@ -40,7 +40,9 @@ def test_found_without_a_network():
     """The default model loads quietly where there is no hub."""
     code = "from ragnb.embeddings.sentence_transformers import *; print(SentenceTransformerEmbeddings().dimensions)"
     env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120
+    )
     assert (done.stdout, done.stderr) == ("384\n", "")
 
 
