@@ -38,7 +38,7 @@ format: .venv/ready
 
 ## bench: every figure in the documents
 bench: .venv/ready
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 ## notebooks: execute them and save them with their outputs
 notebooks: .venv/ready

@@ -95,7 +95,8 @@ class RAGPipeline:
         self._engine = Engine(retriever, self.llm, reason, reranker, retry or Retry())
         self._journal = None if self.home is None else Journal(self.home / "answers")
         self._kept: list[Answer] = []  # without a home, the answers of this pipeline
-        threading.Thread(target=self._warm_up, name="ragnb-warm-up", daemon=True).start()
+        # No daemon: torch aborts a process that ends while a thread still loads it.
+        threading.Thread(target=self._warm_up, name="ragnb-warm-up").start()
 
     def __repr__(self) -> str:
         return (

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
@@ -114,53 +113,31 @@ def _chip(cited: Cited) -> str:
     )
 
 
-class _Links:
-    """Links show where they lead; images are their text."""
+def _open_link(tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """A link that says where it leads; an address that is no web or mail address makes none."""
+    href = str(tokens[index].attrGet("href") or "")
+    parts = urlsplit(unescape(href))
+    if parts.scheme not in ("http", "https", "mailto"):
+        env["host"] = None
+        return "<span>"
+    env["host"] = parts.hostname or parts.path
+    return f'<a href="{escape(href, quote=True)}" target="_blank">'
 
-    def __init__(self) -> None:
-        self.host = ""
 
-    def open(
-        self,
-        renderer: RendererProtocol,
-        tokens: Sequence[Token],
-        index: int,
-        options: OptionsDict,
-        env: EnvType,
-    ) -> str:
-        token = tokens[index]
-        href = str(token.attrGet("href") or "")
-        parts = urlsplit(unescape(href))
-        env["host"] = parts.hostname or (parts.path if parts.scheme == "mailto" else "")
-        return f'<a href="{escape(href, quote=True)}" target="_blank">'
+def _close_link(tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    host = env.pop("host", None)
+    return "</span>" if host is None else f"</a> ({escape(host)})"
 
-    def close(
-        self,
-        renderer: RendererProtocol,
-        tokens: Sequence[Token],
-        index: int,
-        options: OptionsDict,
-        env: EnvType,
-    ) -> str:
-        host = env.pop("host", "")
-        return f"</a> ({escape(host)})" if host else "</a>"
 
-    def image(
-        self,
-        renderer: RendererProtocol,
-        tokens: Sequence[Token],
-        index: int,
-        options: OptionsDict,
-        env: EnvType,
-    ) -> str:
-        return f"<span>[image: {escape(tokens[index].content)}]</span>"
+def _image(tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """An image is its text: nothing is fetched from anywhere."""
+    return f"<span>[image: {escape(tokens[index].content)}]</span>"
 
 
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    links = _Links()
     parser.renderer.rules.update(  # type: ignore[attr-defined]
-        {"link_open": links.open, "link_close": links.close, "image": links.image}
+        {"link_open": _open_link, "link_close": _close_link, "image": _image}
     )
     return parser
 

@@ -89,13 +89,15 @@ _CHARSET = re.compile(rb"<meta[^>]+charset|<\?xml[^>]+encoding", re.IGNORECASE)
 
 @loader(".html", ".htm", ".xhtml")
 def load_html(path: Path) -> Iterator[Document]:
-    """One document a file; its title is ``<title>``, else its first heading."""
+    """One document a file; its title is ``<title>`` without the site's name, else its first heading."""
     content = path.read_bytes()
     if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise IngestError("It is a binary file, not HTML.")
     title, blocks = read(content)
-    headings = [block.text for block in blocks if block.kind == "heading"]
-    title = title or (headings[0] if headings else title_from(path))
+    heading = next((block.text for block in blocks if block.kind == "heading" and block.text), "")
+    if heading and heading in title:  # “Refunds — Nordlys”: the site's name says nothing about the page
+        title = heading
+    title = title or heading or title_from(path)
     yield Document(title=title, source=path.as_posix(), blocks=blocks)
 
 

@@ -217,8 +217,9 @@ class ExtractiveLLM:
         for i in ranked:
             if len(chosen) == self.most or units[i].score < enough:
                 break
-            if not any(_repeats(units, i, j, likeness) for j in chosen):
-                chosen.append(i)
+            if units[i].text.endswith(":") or any(_repeats(units, i, j, likeness) for j in chosen):
+                continue  # an introduction is quoted with what it introduces, or not at all
+            chosen.append(i)
         kept = set(chosen)
         for i in chosen:
             kept |= _leaned_on(units, i)
@@ -235,8 +236,8 @@ def _is_quotable(unit: _Unit) -> bool:
     if unit.text.startswith(("```", "~~~")):
         return False
     words = len(_WORD.findall(unit.text))
-    is_whole = unit.text.rstrip("\"'”’»)]*_`").endswith((".", "!", "?", "…", ":", ";", "。", "！", "？"))
-    return unit.is_row or unit.is_item or words >= 8 or (words >= 2 and is_whole)
+    end = unit.text.rstrip("\"'”’»)]*_`")[-1:]
+    return unit.is_row or unit.is_item or words >= 8 or (words >= 2 and end in tuple(".!?…;:。！？"))
 
 
 def _stems(text: str) -> list[str]:

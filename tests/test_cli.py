@@ -1,0 +1,61 @@
+"""The terminal: ingest, ask, and the sentences in between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+import ragnb
+from ragnb.cli import main
+from tests.conftest import ROOT
+
+
+def test_ingest_and_ask(tmp_path, capsys):
+    """Documents go in, and an answer comes with its sources, its quotes and its figures."""
+    home = str(tmp_path / "home")
+    assert main(["ingest", str(ROOT / "data" / "handbook"), "--home", home]) == 0
+    assert "15 added" in capsys.readouterr().out
+    assert main(["ask", "Where is the defibrillator?", "--home", home, "-k", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "no language model was used" in out
+    assert "the defibrillator is in the dining car, to the left of the counter. [1]" in out
+    assert out.index("[2]") < out.index("defibrillator")  # sources first
+    assert "first token" in out
+    assert main(["ask", "Again?", "--home", home, "--llm", "nonsense"]) == 1
+    assert "There is no model called" in capsys.readouterr().err
+    assert main(["ingest", "nowhere", "--home", home]) == 1
+    assert "There is no file" in capsys.readouterr().err
+
+
+def test_an_empty_home_fails_in_words(tmp_path, capsys):
+    """Asking before ingesting ends with status 1 and a sentence."""
+    assert main(["ask", "Why?", "--home", str(tmp_path)]) == 1
+    assert "There is nothing to search yet" in capsys.readouterr().out
+
+
+def test_the_command_is_installed():
+    """``ragnb --version`` and ``python -m ragnb.cli`` say the version."""
+    out = subprocess.run([sys.executable, "-m", "ragnb.cli", "--version"], capture_output=True, text=True)
+    assert out.stdout == f"ragnb {ragnb.__version__}\n"
+
+
+def test_names():
+    """The package offers the names it lists, loads none of its heavy parts by itself, and no other."""
+    for name in ragnb.__all__:
+        assert getattr(ragnb, name)
+    with pytest.raises(AttributeError):
+        ragnb.nothing  # noqa: B018
+    code = "import ragnb, sys; print([m for m in ('torch', 'openai', 'anthropic', 'numpy', 'qdrant_edge') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_nothing_hangs_at_exit():
+    """A process that makes a pipeline and ends at once ends quietly, while the model still loads."""
+    code = "from ragnb import RAGPipeline; RAGPipeline(home=None)"
+    begin = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begin < 60
