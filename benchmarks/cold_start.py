@@ -11,7 +11,7 @@ CODE = """
 import time
 begin = time.perf_counter()
 def told(what):
-    print(f"{what:44} {time.perf_counter() - begin:6.2f} s")
+    print(f"{{what:44}} {{time.perf_counter() - begin:6.2f}} s")
 import ragnb
 told("import ragnb")
 rag = ragnb.RAGPipeline(llm="extractive", home={home!r})

@@ -216,3 +216,7 @@ def test_the_quickstart(lab, page):
     assert page.locator(".ragnb-answer").count() == asks
     assert page.locator(".jp-RenderedText[data-mime-type*=error]").count() == 0
     page.screenshot(path=SHOTS / "quickstart.png")
+    last = page.locator(".ragnb-answer").last
+    last.locator(".ragnb-source summary").first.click()
+    last.locator(".ragnb-facts summary").click()
+    last.screenshot(path=SHOTS / "answer.png")

@@ -156,7 +156,41 @@ HOSTILE = [
     "\x00<scr\x00ipt>",
 ]
 ALLOWED = set(
-    ["div", "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "strong", "em", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "a", "span", "sup", "details", "summary", "mark", "b"]
+    [
+        "div",
+        "p",
+        "br",
+        "hr",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "strong",
+        "em",
+        "s",
+        "del",
+        "code",
+        "pre",
+        "blockquote",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "a",
+        "span",
+        "sup",
+        "details",
+        "summary",
+        "mark",
+        "b",
+    ]
 )
 
 

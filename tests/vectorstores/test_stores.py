@@ -19,7 +19,22 @@ from ragnb.vectorstores.memory import InMemoryVectorStore
 from ragnb.vectorstores.qdrant_edge import QdrantEdgeVectorStore
 
 INFO = IndexInfo("model", 16)
-WORDS = ["train", "ticket", "refund", "bicycle", "dog", "cabin", "night", "berth", "coffee", "window", "lamp", "bridge", "winter", "fare"]
+WORDS = [
+    "train",
+    "ticket",
+    "refund",
+    "bicycle",
+    "dog",
+    "cabin",
+    "night",
+    "berth",
+    "coffee",
+    "window",
+    "lamp",
+    "bridge",
+    "winter",
+    "fare",
+]
 
 
 @pytest.fixture(params=["edge", "memory"])
