@@ -176,10 +176,11 @@ class Answer:
     def from_jsonl(cls, lines: bytes) -> Answer:
         """The answer whose log was written by `to_jsonl` or by the journal.
 
-        Raises `msgspec.DecodeError` for a line that is no event, and ValueError for a gap in ``seq``.
+        A last line without its end was never shown to a reader, and is left out. Raises
+        `msgspec.DecodeError` for a line that is no event, and ValueError for a gap in ``seq``.
         """
         answer = cls()
-        for line in lines.splitlines():
+        for line in lines.split(b"\n")[:-1]:
             event = from_json(line)
             if event.seq != len(answer._events):
                 raise ValueError(f"expected event {len(answer._events)}, found {event.seq}")

@@ -70,44 +70,43 @@ class MarkerReader:
         return found
 
     def _cited(self, match: re.Match[str]) -> Cited | None:
+        """The citation that a marker makes, None if it is none."""
         text = self._paragraph
-        numbers = [int(number) for number in re.findall(r"\d+", match[1])]
-        known = [number for number in dict.fromkeys(numbers) if 1 <= number <= len(self._passages)]
+        numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", match[1]))
+        known = [number for number in numbers if 1 <= number <= len(self._passages)]
         line = text.rfind("\n", 0, match.start()) + 1
         follows = text[match.end() : match.end() + 1]
         is_link = follows == "(" or (follows == ":" and not text[line : match.start()].strip())
         if not known or is_link or self._in_code(match.start(), line):
             return None
-        start, end = self._claim(match.start())
-        claim = text[start:end]
-        marker = (self._start + match.start(), self._start + match.end())
-        if not claim:
-            if self._last is None or self._last.marker is None:
-                return None
-            claim_span = (self._last.start, self._last.end)
-            claim = text[max(0, claim_span[0] - self._start) : max(0, claim_span[1] - self._start)]
-        else:
-            claim_span = (self._start + start, self._start + end)
-        quotes = tuple(quote(n, self._passages[n - 1], claim) for n in known)
-        return Cited(start=claim_span[0], end=claim_span[1], quotes=quotes, marker=marker)
+        start, end = self._claim(match.start(), line)
+        if start == end:
+            return None
+        claim = text[max(0, start - self._start) : max(0, end - self._start)]
+        return Cited(
+            start=start,
+            end=end,
+            quotes=tuple(quote(n, self._passages[n - 1], claim) for n in known),
+            marker=(self._start + match.start(), self._start + match.end()),
+        )
 
-    def _claim(self, marker: int) -> tuple[int, int]:
-        """The sentence that the marker closes, without list bullets; empty right after another one."""
-        line = self._paragraph.rfind("\n", 0, marker) + 1
-        begin = line
-        if self._last is not None and self._last.marker is not None:
-            begin = max(line, self._last.marker[1] - self._start)
-        if not self._paragraph[line:marker].strip():
-            begin = 0 if begin == line else begin  # a marker on a line of its own
+    def _claim(self, marker: int, line: int) -> tuple[int, int]:
+        """The span of the answer that a marker closes: the sentence before it, without list bullets.
+
+        Right after another marker it is the same as that one's; on a line of its own, the sentence above.
+        Empty where there is none.
+        """
+        after = 0 if self._last is None or self._last.marker is None else self._last.marker[1] - self._start
+        begin = max(line, after) if self._paragraph[line:marker].strip() else max(0, after)
         segment = self._paragraph[begin:marker]
         if not _WORD.search(segment):
-            return marker, marker
+            return (self._last.start, self._last.end) if self._last is not None else (0, 0)
         first, last = sentences(segment)[-1]
         bullet = _BULLET.match(segment, first, last)
         first = bullet.end() if bullet else first
         while first < last and segment[first] in ".,;:!? ":  # what the previous marker left over
             first += 1
-        return begin + first, begin + last
+        return self._start + begin + first, self._start + begin + last
 
     def _in_code(self, position: int, line: int) -> bool:
         fences = len(_FENCE.findall(self._paragraph, 0, position))

@@ -146,7 +146,7 @@ class RAGPipeline:
 
     async def aevents(self, question: str, *, k: int | None = None) -> AsyncGenerator[AnyEvent, None]:
         """Every event of a new answer, as it happens; closing the iterator cancels the answer."""
-        answer = self._start(question, k)
+        answer = self.start(question, k=k)
         try:
             async with aclosing(answer.follow()) as events:
                 async for event in events:
@@ -177,7 +177,7 @@ class RAGPipeline:
         An interrupt (the stop button) cancels the answer, keeps its text and returns it. A failure is
         told in the cell; ``answer.status`` says which way it ended.
         """
-        answer = self._start(question, k)
+        answer = self.start(question, k=k)
         notebook.show(answer)
         return answer
 
@@ -192,14 +192,7 @@ class RAGPipeline:
     events = plain_iterator(aevents)
 
     def start(self, question: str, *, k: int | None = None) -> Answer:
-        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``wait()``."""
-        return self._start(question, k)
-
-    def close(self) -> None:
-        """Let go of the index, so that another process may open it."""
-        self.vectorstore.close()
-
-    def _start(self, question: str, k: int | None) -> Answer:
+        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``."""
         question = _checked_question(question)
         k = self.k if k is None else _checked_k(k)
         answer_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
@@ -210,6 +203,10 @@ class RAGPipeline:
         task = spawn(record(answer, self._engine.events(question, k)))
         answer.on_cancel(task.cancel)
         return answer
+
+    def close(self) -> None:
+        """Let go of the index, so that another process may open it."""
+        self.vectorstore.close()
 
     def _configured(self) -> dict[str, str]:
         configured = {

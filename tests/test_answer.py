@@ -193,3 +193,10 @@ async def test_cancel_asks_the_writer():
     write(answer, Cancelled())
     answer.cancel()
     assert asked == [1]
+
+
+def test_half_a_line_is_left_out():
+    """A log whose last line was cut by a crash is read up to there."""
+    answer = Answer()
+    write(answer, started(), Token(text="a"), Token(text="b"))
+    assert Answer.from_jsonl(answer.to_jsonl()[:-5]).text == "a"

@@ -46,6 +46,7 @@ class SentenceTransformerEmbeddings:
         self.device = device
         self.batch_size = batch_size
         self._lock = threading.Lock()
+        self._running = threading.Lock()  # a fast tokenizer is not safe to be used by two threads
         self._loaded: Any = None
 
     def __repr__(self) -> str:
@@ -66,7 +67,8 @@ class SentenceTransformerEmbeddings:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text, without the model's own marks."""
         tokenizer = self._load().tokenizer
-        encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        with self._running:
+            encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -85,13 +87,14 @@ class SentenceTransformerEmbeddings:
         self.embed_query("warm up")
 
     def _encode(self, encode: Any, texts: list[str] | str) -> Vectors:
-        vectors: Vectors = encode(
-            texts,
-            batch_size=self.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
+        with self._running:
+            vectors: Vectors = encode(
+                texts,
+                batch_size=self.batch_size,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
         return vectors.astype(np.float32, copy=False)
 
     def _load(self) -> Any:

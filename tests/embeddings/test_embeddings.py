@@ -190,3 +190,14 @@ def test_openai_unreachable():
     with pytest.raises(ProviderError, match="could not be reached") as caught:
         model.embed_query("x")
     assert url in str(caught.value)
+
+
+def test_many_threads(minilm):
+    """Several threads may embed at once; each gets its own vectors."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    texts = [f"text number {n} " * (n % 7 + 1) for n in range(48)]
+    expected = minilm.embed_documents(texts)
+    with ThreadPoolExecutor(8) as threads:
+        vectors = list(threads.map(minilm.embed_query, texts))
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
