@@ -82,6 +82,7 @@ class Answer:
         self._lock = threading.Lock()
         self._sleepers: list[Callable[[], None]] = []
         self._on_cancel: Callable[[], object] | None = None
+        self._is_unwanted = False
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -105,8 +106,11 @@ class Answer:
         return stamped
 
     def on_cancel(self, cancel: Callable[[], object]) -> None:
-        """The writer's way to hear of `cancel`. Called from any thread, possibly more than once."""
+        """The writer's way to hear of `cancel`, also of one that came before. Called from any thread,
+        possibly more than once."""
         self._on_cancel = cancel
+        if self._is_unwanted:
+            cancel()
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -163,6 +167,7 @@ class Answer:
 
         Returns at once. Does nothing to an answer that has ended.
         """
+        self._is_unwanted = True
         if self._on_cancel is not None and not self.ended:
             self._on_cancel()
 

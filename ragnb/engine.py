@@ -31,7 +31,7 @@ class Engine:
 
         Raises `RagnbError` for every failure that was foreseen.
         """
-        retrieved = await self.retriever.retrieve(question)
+        retrieved = await self.retriever.retrieve(question, k)
         yield retrieved
         hits = retrieved.hits
 
@@ -48,7 +48,14 @@ class Engine:
 
 
 async def record(answer: Answer, events: AsyncGenerator[AnyEvent, None]) -> None:
-    """Write the events to the answer's log, and end it whatever happens."""
+    """Write the events to the answer's log, and end it whatever happens.
+
+    Cancelled through the answer and not through its task: a task that is cancelled before its first step
+    would leave a log without an end.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    answer.on_cancel(lambda: loop.call_soon_threadsafe(task.cancel))
     try:
         async with aclosing(events):
             async for event in events:

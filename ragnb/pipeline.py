@@ -83,7 +83,7 @@ class RAGPipeline:
             raise ConfigurationError(
                 f"reranker={reranker!r} is no reranker.", "Pass an object with name and rerank()."
             )
-        self.home = None if home is None else Path(home)
+        self.home = None if home is None else _made_home(Path(home))
         self.k = _checked_k(k)
         model = parts.embeddings(embeddings)
         cache = None if self.home is None else self.home / "embeddings.sqlite"
@@ -91,7 +91,7 @@ class RAGPipeline:
         self.vectorstore = parts.vectorstore(vectorstore, self.home)
         self.llm, reason = parts.llm(llm, model)
         self.reranker = reranker
-        retriever = Retriever(self.embeddings, self.vectorstore, max(candidates, self.k))
+        retriever = Retriever(self.embeddings, self.vectorstore, candidates)
         self._engine = Engine(retriever, self.llm, reason, reranker, retry or Retry())
         self._journal = None if self.home is None else Journal(self.home / "answers")
         self._kept: list[Answer] = []  # without a home, the answers of this pipeline
@@ -200,8 +200,7 @@ class RAGPipeline:
         answer.append(Started(answer_id=answer_id, question=question, k=k, configured=self._configured()))
         if self._journal is None:
             self._kept.append(answer)
-        task = spawn(record(answer, self._engine.events(question, k)))
-        answer.on_cancel(task.cancel)
+        spawn(record(answer, self._engine.events(question, k)))
         return answer
 
     def close(self) -> None:
@@ -242,3 +241,15 @@ def _checked_k(k: int) -> int:
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise InvalidInputError(f"k={k!r} is no number of passages.", "Use 1 or more; 5 is usual.")
     return k
+
+
+def _made_home(home: Path) -> Path:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / ".gitignore").write_text("*\n")  # an index is no source
+    except OSError as error:
+        raise ConfigurationError(
+            f"The home folder {home} cannot be written: {error.strerror}.",
+            "Use another home=…, or home=None to keep everything in memory.",
+        ) from error
+    return home

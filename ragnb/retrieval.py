@@ -30,14 +30,15 @@ class Retriever:
         with self._lock:
             self.store.open(IndexInfo(self.embeddings.name, self.embeddings.dimensions))
 
-    async def retrieve(self, question: str) -> Retrieved:
-        """The candidates for a question, best first; model and search run in a worker thread.
+    async def retrieve(self, question: str, k: int = 1) -> Retrieved:
+        """The candidates for a question, at least ``k`` if there are so many, best first. Model and search
+        run in a worker thread.
 
         Raises `EmptyIndexError` if there is nothing to search.
         """
-        return await asyncio.to_thread(self._retrieve, question)
+        return await asyncio.to_thread(self._retrieve, question, max(k, self.candidates))
 
-    def _retrieve(self, question: str) -> Retrieved:
+    def _retrieve(self, question: str, limit: int) -> Retrieved:
         self.open()
         if len(self.store) == 0:
             raise EmptyIndexError(
@@ -47,7 +48,7 @@ class Retriever:
         begin = time.perf_counter()
         vector = self.embeddings.embed_query(question)
         embedded = time.perf_counter()
-        hits = self.store.search(question, vector, self.candidates)
+        hits = self.store.search(question, vector, limit)
         return Retrieved(
             hits=tuple(hits),
             embed_seconds=round(embedded - begin, 6),

@@ -124,6 +124,22 @@ def test_parts_that_do_not_exist(parts):
         RAGPipeline(home=None, **parts)
 
 
+def test_a_home_that_cannot_be_written(tmp_path):
+    """A home that is a file, or below one, is told when the pipeline is made."""
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            RAGPipeline(home=home)
+
+
+def test_more_passages_than_candidates(minilm):
+    """A k above the number of candidates is honoured."""
+    pipeline = RAGPipeline(llm="extractive", embeddings=minilm, home=None, candidates=2)
+    pipeline.add([f"Thing number {n} costs {n} euros." for n in range(9)])
+    assert pipeline.start("What does thing 3 cost?", k=7).wait(timeout=20)
+    assert len(pipeline.answers()[-1].sources) == 7
+
+
 def test_a_retry_that_cannot_be():
     """A policy without attempts is told."""
     with pytest.raises(InvalidInputError):

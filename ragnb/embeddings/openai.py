@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ragnb.embeddings.base import Vectors
-from ragnb.errors import ConfigurationError
+from ragnb.providers.clients import api_key
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
@@ -130,13 +130,6 @@ class OpenAIEmbeddings:
 
         with self._lock:
             if self._client is None:
-                key = self._api_key or os.environ.get("OPENAI_API_KEY")
-                if not key and self.base_url is not None:
-                    key = "none"  # a server of one's own often wants none
-                if not key:
-                    raise ConfigurationError(
-                        "There is no API key for OpenAI's embeddings.",
-                        "Set the environment variable OPENAI_API_KEY, or pass api_key=….",
-                    )
+                key = api_key(self._api_key, "OPENAI_API_KEY", self.base_url, "OpenAI's embeddings")
                 self._client = OpenAI(api_key=key, base_url=self.base_url, max_retries=2, timeout=60.0)
             return self._client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from ragnb.documents import Hit
-from ragnb.errors import ConfigurationError, ProviderError
+from ragnb.errors import ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
-from ragnb.providers.clients import PerLoop, sse
+from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
@@ -110,14 +109,8 @@ class AnthropicLLM:
         import httpx2
         from anthropic import AsyncAnthropic
 
-        key = self._api_key or os.environ.get(self.key_variable)
-        if not key:
-            raise ConfigurationError(
-                "There is no API key for anthropic.",
-                f"Set the environment variable {self.key_variable}, or pass api_key=….",
-            )
         return AsyncAnthropic(
-            api_key=key,
+            api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),

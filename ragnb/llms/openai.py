@@ -6,7 +6,6 @@ headers, addresses), and each server-sent event is decoded once, into just the f
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,7 @@ from msgspec import Struct
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Delta, Request, Stop, Text, Usage
-from ragnb.providers.clients import PerLoop, sse
+from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 
 if TYPE_CHECKING:
@@ -119,16 +118,8 @@ class OpenAILLM:
         import httpx2
         from openai import AsyncOpenAI
 
-        key = self._api_key or os.environ.get(self.key_variable)
-        if not key and self.base_url is not None:
-            key = "none"  # a server of one's own often wants none
-        if not key:
-            raise ConfigurationError(
-                f"There is no API key for {self.provider}.",
-                f"Set the environment variable {self.key_variable}, or pass api_key=….",
-            )
         return AsyncOpenAI(
-            api_key=key,
+            api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),

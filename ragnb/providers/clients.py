@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, finalize
 
 from ragnb.background import close_at_exit
+from ragnb.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx2
@@ -41,6 +43,20 @@ class PerLoop(Generic[ClientT]):
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.close()
+
+
+def api_key(given: str | None, variable: str, base_url: str | None, provider: str) -> str:
+    """The key: as given, else from the environment; a server of one's own (``base_url``) may need none.
+
+    Raises `ConfigurationError` where there is none to be found.
+    """
+    key = given or os.environ.get(variable)
+    if not key and base_url is None:
+        raise ConfigurationError(
+            f"There is no API key for {provider}.",
+            f"Set the environment variable {variable}, or pass api_key=….",
+        )
+    return key or "none"
 
 
 def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
