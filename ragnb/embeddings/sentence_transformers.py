@@ -80,7 +80,9 @@ class SentenceTransformerEmbeddings:
 
     def embed_query(self, text: str) -> Vectors:
         """A unit vector, shape ``(dimensions,)``."""
-        return self._encode(self._load().encode_query, text)
+        model = self._load()
+        with _one_thread():
+            return self._encode(model.encode_query, text)
 
     def warm_up(self) -> None:
         """Load the model and run it once."""
@@ -143,6 +145,20 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A question is too short to be shared between threads: on a busy machine they wait for each other
+    forty times as long as one alone takes (``benchmarks/retrieval.py`` under load)."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _wheel() -> Path | None:
