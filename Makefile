@@ -12,7 +12,6 @@ demo: .venv/ready
 	@mkdir -p $(HOME_DEMO)
 	cd data && ../$(BIN)/ragnb ingest handbook --home ../$(HOME_DEMO)/home
 	cd data && ../$(BIN)/ragnb ask "How do refunds work?" --home ../$(HOME_DEMO)/home
-	@cp notebooks/01_quickstart.ipynb $(HOME_DEMO)/
 	$(BIN)/papermill --cwd notebooks notebooks/01_quickstart.ipynb $(HOME_DEMO)/01_quickstart.ipynb
 	$(BIN)/jupyter nbconvert --to html $(HOME_DEMO)/01_quickstart.ipynb
 	@echo "Executed notebook: $(HOME_DEMO)/01_quickstart.ipynb"
