@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, emphasis
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
@@ -134,8 +135,14 @@ def _image(tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvTy
     return f"<span>[image: {escape(tokens[index].content)}]</span>"
 
 
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Asterisks emphasise, underscores do not: ``__init__`` quoted from a document stays what it is."""
+    return state.src[state.pos] != "_" and emphasis.tokenize(state, silent)
+
+
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.inline.ruler.at("emphasis", _emphasis)
     parser.renderer.rules.update(  # type: ignore[attr-defined]
         {"link_open": _open_link, "link_close": _close_link, "image": _image}
     )

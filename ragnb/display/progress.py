@@ -16,10 +16,12 @@ class ProgressBar:
         self._chunks = 0
 
     def begin(self, files: int) -> None:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
+        # In a notebook too it is text: tqdm's widget would stay in the saved file as a view of nothing.
         hidden = headless() if in_notebook() else not sys.stderr.isatty()
-        self._bar = tqdm(total=files, desc="Ingesting", unit="file", disable=hidden, leave=False)
+        out = sys.stdout if in_notebook() else sys.stderr
+        self._bar = tqdm(total=files, desc="Ingesting", unit="file", disable=hidden, leave=False, file=out)
 
     def advance(self, files: int, chunks: int) -> None:
         self._chunks += chunks

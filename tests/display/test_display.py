@@ -227,6 +227,11 @@ def test_hostile_documents_are_inert(text):
     check_safe(mimebundle(answer)["text/html"])
 
 
+def test_names_with_underscores_stay():
+    """Names such as __init__ are not taken for emphasis; asterisks are."""
+    assert to_html("Call __init__ **now**, _x_.", []) == "<p>Call __init__ <strong>now</strong>, _x_.</p>\n"
+
+
 def test_links_show_their_host():
     """A link says where it leads."""
     assert "docs</a> (evil.example)" in to_html("[docs](https://evil.example/x)", [])
