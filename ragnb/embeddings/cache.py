@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
+from weakref import finalize
 
 import numpy as np
 
 from ragnb.embeddings.base import Embeddings, Vectors
+
+T = TypeVar("T")
 
 _SLICE = 128  # texts embedded before they are written: what is done survives an interrupt
 
@@ -20,7 +25,8 @@ class CachedEmbeddings:
     """An embedding model with a memory, itself an `Embeddings`.
 
     Vectors are kept in one SQLite file, in the process alone where ``path`` is None. ``hits`` and
-    ``misses`` count texts. Several threads and processes may share a file.
+    ``misses`` count texts. Several threads and processes may share a file. A file that is damaged or
+    cannot be used is told by a warning, and the work goes on.
     """
 
     def __init__(self, inner: Embeddings, path: Path | None) -> None:
@@ -30,6 +36,7 @@ class CachedEmbeddings:
         self._lock = threading.Lock()
         self._path = path
         self._database: sqlite3.Connection | None = None
+        self._pid = 0
 
     def __repr__(self) -> str:
         return f"CachedEmbeddings({self.inner!r})"
@@ -54,8 +61,7 @@ class CachedEmbeddings:
         keys = [self._key("document", text) for text in texts]
         known = self._read(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        self.hits += sum(key not in missing for key in keys)
-        self.misses += len(missing)
+        self._count(sum(key not in missing for key in keys), len(missing))
         new = sorted(missing.items(), key=lambda item: len(item[1]))
         for start in range(0, len(new), _SLICE):
             part = new[start : start + _SLICE]
@@ -72,9 +78,9 @@ class CachedEmbeddings:
         key = self._key("query", text)
         known = self._read([key])
         if key in known:
-            self.hits += 1
+            self._count(1, 0)
             return known[key]
-        self.misses += 1
+        self._count(0, 1)
         vector = self.inner.embed_query(text)
         self._write({key: vector})
         return vector
@@ -86,43 +92,72 @@ class CachedEmbeddings:
         content = f"{self.inner.name}\0{kind}\0{text}".encode(errors="surrogatepass")
         return blake2b(content, digest_size=16).digest()
 
-    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        found: dict[bytes, Vectors] = {}
+    def _count(self, hits: int, misses: int) -> None:
         with self._lock:
-            database = self._open()
+            self.hits += hits
+            self.misses += misses
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        size = 4 * self.inner.dimensions  # a model's name does not tell to what length it was cut
+
+        def read(database: sqlite3.Connection) -> dict[bytes, Vectors]:
+            found: dict[bytes, Vectors] = {}
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
                 rows: Iterable[tuple[bytes, bytes]] = database.execute(
                     f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part
                 )
-                found |= {key: np.frombuffer(vector, np.float32) for key, vector in rows}
-        return found
+                found |= {
+                    key: np.frombuffer(vector, np.float32) for key, vector in rows if len(vector) == size
+                }
+            return found
 
-    def _write(self, rows: dict[bytes, Vectors]) -> None:
-        with self._lock:
-            database = self._open()
+        return self._with_database(read)
+
+    def _write(self, vectors: dict[bytes, Vectors]) -> None:
+        rows = [(key, vector.astype(np.float32).tobytes()) for key, vector in vectors.items()]
+
+        def write(database: sqlite3.Connection) -> None:
             with database:
-                database.executemany(
-                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-                    [(key, vector.astype(np.float32).tobytes()) for key, vector in rows.items()],
-                )
+                database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
-    def _open(self) -> sqlite3.Connection:
-        if self._database is None:
+        self._with_database(write)
+
+    def _with_database(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._database = None  # a connection does not live through a fork
             try:
-                self._database = _connect(self._path)
-            except sqlite3.DatabaseError as error:
-                if self._path is None or isinstance(error, sqlite3.OperationalError):
+                return work(self._opened())
+            except (sqlite3.Error, OSError) as error:
+                if self._path is None:
                     raise
-                aside = self._path.with_suffix(".damaged")
-                self._path.replace(aside)
-                warnings.warn(
-                    f"The embedding cache was damaged; it is moved to {aside}, and a new one is begun.",
-                    stacklevel=2,
-                )
-                self._database = _connect(self._path)
+                told = self._recover(self._path, error)
+                result = work(self._opened())
+        warnings.warn(told, stacklevel=4)
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = _connect(self._path)
+            self._pid = os.getpid()
+            finalize(self, self._database.close)
         return self._database
+
+    def _recover(self, path: Path, error: Exception) -> str:
+        """Move a damaged file aside, or do without a file; says which."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        if type(error) is sqlite3.DatabaseError:  # its subclasses are for everything but damage
+            aside = path.with_suffix(".damaged")
+            path.replace(aside)
+            for log in ("-wal", "-shm"):
+                path.with_name(path.name + log).unlink(missing_ok=True)
+            return f"The embedding cache was damaged; it is moved to {aside}, and a new one is begun."
+        self._path = None
+        return f"The embedding cache {path} cannot be used ({error}); vectors are kept in memory for now."
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

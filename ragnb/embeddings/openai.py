@@ -115,12 +115,13 @@ class OpenAIEmbeddings:
                 response = client.embeddings.create(model=self.model, input=given)
             else:
                 response = client.embeddings.create(model=self.model, input=given, dimensions=self._wanted)
-            vectors: Vectors = np.array([item.embedding for item in response.data], np.float32)
+            items = sorted(response.data, key=lambda item: getattr(item, "index", None) or 0)
+            vectors: Vectors = np.array([item.embedding for item in items], np.float32)
         except (AttributeError, TypeError, ValueError) as error:
             raise provider.error("garbage") from error
         except Exception as error:
             raise from_exception(error, provider) from error
-        if vectors.ndim != 2 or len(vectors) != len(given):
+        if vectors.ndim != 2 or len(vectors) != len(given) or not np.isfinite(vectors).all():
             raise provider.error("garbage")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
