@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ragnb.documents import Chunk, Hit
 from ragnb.embeddings.base import Vectors
-from ragnb.errors import EmbeddingMismatchError
+from ragnb.errors import EmbeddingMismatchError, InvalidInputError
 
 
 class IndexInfo(Struct, frozen=True):
@@ -35,7 +35,11 @@ class VectorStore(Protocol):
         ...
 
     def replace(self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Put a document's chunks in, in place of those it had. ``digest`` stands for its content."""
+        """Put a document's chunks in, in place of those it had. ``digest`` stands for its content.
+
+        ``vectors`` has the shape ``(len(chunks), dimensions)``; `InvalidInputError` if it has not. A
+        document without chunks is not kept.
+        """
         ...
 
     def remove(self, document: str) -> None: ...
@@ -65,3 +69,12 @@ def mismatch(path: object, made: IndexInfo, asked: IndexInfo) -> EmbeddingMismat
         f"Use RAGPipeline(embeddings={made.embedding!r}), or another home=…; or delete the index and "
         "ingest again.",
     )
+
+
+def check_vectors(info: IndexInfo, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    """Raises `InvalidInputError` unless there is one vector of the index's length for each chunk."""
+    if chunks and vectors.shape != (len(chunks), info.dimensions):
+        raise InvalidInputError(
+            f"{len(chunks)} chunks come with vectors of shape {vectors.shape}.",
+            f"Each needs one of {info.dimensions} dimensions.",
+        )

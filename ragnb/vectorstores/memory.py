@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from math import log
 
@@ -14,25 +15,34 @@ from ragnb.documents import Chunk, Hit
 from ragnb.embeddings.base import Vectors
 from ragnb.errors import ConfigurationError
 from ragnb.vectorstores import bm25
-from ragnb.vectorstores.base import IndexInfo, mismatch
+from ragnb.vectorstores.base import IndexInfo, check_vectors, mismatch
 
 _Scores = dict[int, float]
 
 
+class _Postings:
+    """Where a term occurs: row numbers, and its weight in each."""
+
+    __slots__ = ("rows", "weights")
+
+    def __init__(self) -> None:
+        self.rows = array("i")
+        self.weights = array("f")
+
+
 class InMemoryVectorStore:
-    """Dense vectors in one matrix, BM25 in an inverted index; both searched exactly."""
+    """Dense vectors in one matrix, BM25 in an inverted index; both searched exactly.
+
+    A chunk has the next free row of the matrix. Rows of removed chunks stay, dead, until they are the
+    larger part; then all is numbered anew.
+    """
 
     def __init__(self) -> None:
         self._info: IndexInfo | None = None
         self._lock = threading.RLock()
-        self._rows: dict[int, Chunk] = {}
-        self._by_document: dict[str, list[int]] = {}
         self._digests: dict[str, str] = {}
-        self._matrix: Vectors = np.empty((0, 0), np.float32)
-        self._alive: NDArray[np.bool_] = np.empty(0, np.bool_)
-        self._size = 0
-        self._postings: defaultdict[int, dict[int, float]] = defaultdict(dict)
-        self._terms: dict[int, list[int]] = {}
+        self._by_document: dict[str, range | list[int]] = {}
+        self._start()
 
     def __repr__(self) -> str:
         return f"InMemoryVectorStore({len(self)} chunks)"
@@ -42,29 +52,21 @@ class InMemoryVectorStore:
         with self._lock:
             if self._info is None:
                 self._info = info
-                self._matrix = np.empty((0, info.dimensions), np.float32)
+                self._start()
             elif self._info != info:
                 raise mismatch("in memory", self._info, info)
 
     def replace(self, document: str, digest: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Put a document in, in place of what it had."""
+        """Put a document in, in place of what it had; see `VectorStore.replace`."""
+        weights = [bm25.of_document(chunk.searched_text) for chunk in chunks]
         with self._lock:
             if self._info is None:
                 raise ConfigurationError("The index in memory is not open.", "Call open() first.")
+            check_vectors(self._info, chunks, vectors)
             self.remove(document)
-            self._grow(len(chunks))
-            rows = range(self._size, self._size + len(chunks))
-            self._matrix[rows.start : rows.stop] = vectors
-            self._alive[rows.start : rows.stop] = True
-            self._size += len(chunks)
-            for row, chunk in zip(rows, chunks, strict=True):
-                self._rows[row] = chunk
-                weights = bm25.of_document(chunk.searched_text)
-                self._terms[row] = weights.terms
-                for term, weight in zip(weights.terms, weights.weights, strict=True):
-                    self._postings[term][row] = weight
-            self._by_document[document] = list(rows)
-            self._digests[document] = digest
+            if chunks:
+                self._by_document[document] = self._append(chunks, weights, vectors)
+                self._digests[document] = digest
 
     def remove(self, document: str) -> None:
         """Take a document out; nothing happens if it is not there."""
@@ -72,9 +74,10 @@ class InMemoryVectorStore:
             for row in self._by_document.pop(document, ()):
                 del self._rows[row]
                 self._alive[row] = False
-                for term in self._terms.pop(row):
-                    del self._postings[term][row]
+                self._frequency.subtract(self._terms.pop(row).terms)
             self._digests.pop(document, None)
+            if self._size > max(2 * len(self._rows), 1024):
+                self._compact()
 
     def documents(self) -> Mapping[str, str]:
         """The digest of each document."""
@@ -95,34 +98,74 @@ class InMemoryVectorStore:
     def close(self) -> None:
         """Nothing to let go of: the chunks stay."""
 
-    def _grow(self, more: int) -> None:
-        needed = self._size + more
-        if needed > len(self._matrix):
-            capacity = max(needed, 2 * len(self._matrix), 1024)
+    def _start(self) -> None:
+        dimensions = self._info.dimensions if self._info else 0
+        self._size = 0  # rows in use, dead ones included
+        self._matrix: Vectors = np.empty((0, dimensions), np.float32)
+        self._alive = np.empty(0, np.bool_)
+        self._rows: dict[int, Chunk] = {}
+        self._terms: dict[int, bm25.TermWeights] = {}
+        self._frequency: Counter[int] = Counter()  # in how many chunks a term occurs
+        self._postings: defaultdict[int, _Postings] = defaultdict(_Postings)
+
+    def _append(
+        self, chunks: Sequence[Chunk], weights: Sequence[bm25.TermWeights], vectors: Vectors
+    ) -> range:
+        rows = range(self._size, self._size + len(chunks))
+        self._reserve(rows.stop)
+        self._matrix[rows.start : rows.stop] = vectors
+        self._alive[rows.start : rows.stop] = True
+        self._size = rows.stop
+        for row, chunk, terms in zip(rows, chunks, weights, strict=True):
+            self._rows[row] = chunk
+            self._terms[row] = terms
+            self._frequency.update(terms.terms)
+            for term, weight in zip(terms.terms, terms.weights, strict=True):
+                postings = self._postings[term]
+                postings.rows.append(row)
+                postings.weights.append(weight)
+        return rows
+
+    def _reserve(self, rows: int) -> None:
+        if rows > len(self._matrix):
+            capacity = max(rows, 2 * len(self._matrix), 1024)
             matrix = np.zeros((capacity, self._matrix.shape[1]), np.float32)
             matrix[: self._size] = self._matrix[: self._size]
             alive = np.zeros(capacity, np.bool_)
             alive[: self._size] = self._alive[: self._size]
             self._matrix, self._alive = matrix, alive
 
+    def _compact(self) -> None:
+        """Number the rows anew, without the dead ones."""
+        old = list(self._rows)
+        chunks, weights = list(self._rows.values()), [self._terms[row] for row in old]
+        vectors = self._matrix[old]
+        self._start()
+        new = dict(zip(old, self._append(chunks, weights, vectors), strict=True))
+        for document, rows in self._by_document.items():
+            self._by_document[document] = [new[row] for row in rows]
+
     def _dense(self, vector: Vectors, depth: int) -> _Scores:
-        scores = self._matrix[: self._size] @ vector
-        scores[~self._alive[: self._size]] = -np.inf
-        depth = min(depth, len(self._rows))
-        best = np.argpartition(-scores, depth - 1)[:depth] if depth else ()
-        return {int(row): float(scores[row]) for row in best}
+        return self._best(self._matrix[: self._size] @ vector, self._alive[: self._size], depth)
 
     def _sparse(self, text: str, depth: int) -> _Scores:
         weights = bm25.of_query(text)
-        scores: defaultdict[int, float] = defaultdict(float)
+        scores = np.zeros(self._size, np.float32)
         for term, wanted in zip(weights.terms, weights.weights, strict=True):
-            rows = self._postings.get(term, {})
-            # The inverse document frequency, as Qdrant's IDF modifier computes it.
-            rarity = log((len(self) - len(rows) + 0.5) / (len(rows) + 0.5) + 1)
-            for row, weight in rows.items():
-                scores[row] += rarity * wanted * weight
-        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:depth]
-        return dict(best)
+            count = self._frequency[term]
+            if count:
+                # The inverse document frequency, as Qdrant's IDF modifier computes it.
+                rarity = log((len(self) - count + 0.5) / (count + 0.5) + 1)
+                postings = self._postings[term]
+                found = np.frombuffer(postings.rows, np.int32)
+                scores[found] += rarity * wanted * np.frombuffer(postings.weights, np.float32)
+        return self._best(scores, (scores > 0) & self._alive[: self._size], depth)
+
+    def _best(self, scores: Vectors, eligible: NDArray[np.bool_], depth: int) -> _Scores:
+        rows = np.flatnonzero(eligible)
+        if depth < len(rows):
+            rows = rows[np.argpartition(-scores[rows], depth - 1)[:depth]]
+        return {int(row): float(scores[row]) for row in rows}
 
 
 def _fuse(rankings: Sequence[_Scores]) -> _Scores:
@@ -131,8 +174,8 @@ def _fuse(rankings: Sequence[_Scores]) -> _Scores:
     fused: defaultdict[int, float] = defaultdict(float)
     for ranking in rankings:
         scores = np.fromiter(ranking.values(), np.float64)
-        spread = 6 * scores.std(ddof=1) if len(scores) > 1 else 0.0
+        mean = float(scores.mean()) if len(scores) else 0.0
+        spread = 6 * float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
         for row, score in ranking.items():
-            place = (score - scores.mean()) / spread + 0.5 if spread > 0 else 0.5
-            fused[row] += float(place)
+            fused[row] += (score - mean) / spread + 0.5 if spread > 0 else 0.5
     return fused

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import threading
-import uuid
 
-import msgspec
 import numpy as np
 import pytest
 
-from ragnb.documents import Chunk, Locator
-from ragnb.errors import ConfigurationError, EmbeddingMismatchError, HomeInUseError
+from ragnb.errors import EmbeddingMismatchError, InvalidInputError
 from ragnb.vectorstores.base import IndexInfo, VectorStore
 from ragnb.vectorstores.memory import InMemoryVectorStore
 from ragnb.vectorstores.qdrant_edge import QdrantEdgeVectorStore
-
-INFO = IndexInfo("model", 16)
-WORDS = [
-    "train",
-    "ticket",
-    "refund",
-    "bicycle",
-    "dog",
-    "cabin",
-    "night",
-    "berth",
-    "coffee",
-    "window",
-    "lamp",
-    "bridge",
-    "winter",
-    "fare",
-]
+from tests.vectorstores.samples import INFO, WORDS, make, texts
 
 
 @pytest.fixture(params=["edge", "memory"])
@@ -43,31 +20,6 @@ def store(request, tmp_path):
     made.open(INFO)
     yield made
     made.close()
-
-
-def make(document, texts, seed=0):
-    rng = np.random.default_rng([seed, *document.encode()])
-    vectors = rng.normal(size=(len(texts), INFO.dimensions)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    chunks = [
-        Chunk(
-            id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{document}{n}{text}")),
-            document=document,
-            text=text,
-            title="T",
-            source=document,
-            locator=Locator(("A", "B"), (n, n + 1)),
-            position=n,
-            metadata={"year": 2026, "lang": "en"},
-        )
-        for n, text in enumerate(texts)
-    ]
-    return chunks, vectors
-
-
-def texts(count, seed=1):
-    rng = np.random.default_rng(seed)
-    return [" ".join(rng.choice(WORDS, rng.integers(3, 30))) for _ in range(count)]
 
 
 def test_is_a_store(store):
@@ -153,109 +105,65 @@ def test_many_threads(store):
     assert set(store.documents().values()) == {"4"}
 
 
-def test_both_rank_alike(tmp_path):
-    """Memory and Edge give the same order and the same scores."""
+def test_vectors_of_another_shape_are_refused(store):
+    """Vectors that do not fit the chunks are refused, and what was there stays."""
+    chunks, vectors = make("d", texts(3))
+    store.replace("d", "x", chunks, vectors)
+    for wrong in (vectors[:1], vectors[:, :8]):
+        with pytest.raises(InvalidInputError, match="3 chunks come with vectors of shape"):
+            store.replace("d", "y", chunks, wrong)
+    assert (len(store), store.documents()) == (3, {"d": "x"})
+
+
+def agree(edge, memory, seed=0):
+    """Both stores find the same scores at each place, and the same chunks but for ties."""
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        vector = rng.normal(size=INFO.dimensions).astype(np.float32)
+        vector /= np.linalg.norm(vector)
+        text = " ".join(rng.choice(WORDS, 3))
+        found = [store.search(text, vector, 10) for store in (edge, memory)]
+        scores = [{hit.chunk.id: hit.score for hit in hits} for hits in found]
+        np.testing.assert_allclose(*([hit.score for hit in hits] for hits in found), atol=1e-4)
+        for chunk in scores[0].keys() & scores[1].keys():
+            assert abs(scores[0][chunk] - scores[1][chunk]) < 1e-4
+        assert len(scores[0].keys() & scores[1].keys()) >= len(found[0]) - 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 300, 1500])
+def test_both_rank_alike(tmp_path, count):
+    """Memory and Edge give the same scores and the same order."""
     stores = [QdrantEdgeVectorStore(tmp_path / "index"), InMemoryVectorStore()]
-    chunks, vectors = make("d", texts(300))
+    chunks, vectors = make("d", texts(count))
     for store in stores:
         store.open(INFO)
         store.replace("d", "x", chunks, vectors)
-    for n in range(20):
-        edge, memory = (s.search(chunks[n].text[:30], vectors[n], 10) for s in stores)
-        np.testing.assert_allclose([h.score for h in edge], [h.score for h in memory], rtol=1e-4)
-        assert {h.chunk.id for h in edge[:5]} <= {h.chunk.id for h in memory}
-        assert edge[0].chunk == memory[0].chunk
+    agree(*stores)
 
 
-# ---- on disk --------------------------------------------------------------------------------------
-
-
-def test_reopened(tmp_path):
-    """An index is what it was after it was closed and opened again."""
-    path = tmp_path / "index"
-    chunks, vectors = make("d", texts(50))
-    store = QdrantEdgeVectorStore(path)
-    store.open(INFO)
-    store.replace("d", "x", chunks, vectors)
-    before = store.search("train", vectors[3], 10)
-    store.close()
-    again = QdrantEdgeVectorStore(path)
-    again.open(INFO)
-    assert again.search("train", vectors[3], 10) == before
-    assert again.documents() == {"d": "x"}
-
-
-def test_twice_in_one_process(tmp_path):
-    """Two stores of one process share a folder: a cell can be run again. Closing one leaves the other."""
-    path = tmp_path / "index"
-    one, two = QdrantEdgeVectorStore(path), QdrantEdgeVectorStore(path)
-    one.open(INFO)
-    two.open(INFO)
-    one.replace("d", "x", *make("d", texts(3)))
-    one.close()
-    assert len(two) == 3
-
-
-HOLD = textwrap.dedent(
-    """
-    import sys, os, signal
-    from ragnb.vectorstores.qdrant_edge import QdrantEdgeVectorStore
-    from tests.vectorstores.test_stores import INFO, make, texts
-    store = QdrantEdgeVectorStore(sys.argv[1])
-    store.open(INFO)
-    store.replace("d", "x", *make("d", texts(200)))
-    print("ready", flush=True)
-    sys.stdin.read()
-    """
-)
-
-
-@pytest.fixture
-def holder(tmp_path, request):
-    """Another process that has an index open."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "index")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=request.config.rootpath,
-    )
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_held_by_another_process(holder, tmp_path):
-    """A second process is told who holds the index, and what to do."""
-    store = QdrantEdgeVectorStore(tmp_path / "index")
-    with pytest.raises(HomeInUseError, match=str(holder.pid)) as caught:
+def test_both_rank_alike_after_changes(tmp_path):
+    """So they do after documents were replaced and removed. (Edge counts removed chunks in the frequency
+    of a term until it is opened again.)"""
+    edge, memory = QdrantEdgeVectorStore(tmp_path / "index"), InMemoryVectorStore()
+    for store in (edge, memory):
         store.open(INFO)
-    assert "another home" in caught.value.advice
+        for n in range(30):
+            store.replace(f"d{n % 4}", str(n), *make(f"d{n % 4}", texts(100, n), n))
+        store.remove("d3")
+        assert len(store) == 300
+    edge.close()
+    edge.open(INFO)
+    agree(edge, memory)
 
 
-def test_killed(holder, tmp_path):
-    """What was written is there after the process was killed."""
-    holder.kill()
-    holder.wait()
-    store = QdrantEdgeVectorStore(tmp_path / "index")
+def test_memory_does_not_grow_by_replacing():
+    """Replacing a document a thousand times takes no more room than a few times."""
+    store = InMemoryVectorStore()
     store.open(INFO)
-    assert len(store) == 200
-
-
-def test_damaged(tmp_path):
-    """A damaged index is told in a sentence."""
-    path = tmp_path / "index"
-    path.mkdir()
-    (path / "index.json").write_bytes(b"{")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        QdrantEdgeVectorStore(path).open(INFO)
-    (path / "index.json").write_bytes(msgspec.json.encode(INFO))
-    with pytest.raises(ConfigurationError, match="cannot be opened"):
-        QdrantEdgeVectorStore(path).open(INFO)
-
-
-def test_not_open(tmp_path):
-    """A store that is not open says so."""
-    with pytest.raises(ConfigurationError, match="not open"):
-        len(QdrantEdgeVectorStore(tmp_path))
+    store.replace("kept", "x", *make("kept", ["a coffee in the kept document"]))
+    for n in range(1000):
+        store.replace("d", str(n), *make("d", texts(10, n), n))
+    assert len(store._matrix) <= 2048
+    assert sum(len(postings.rows) for postings in store._postings.values()) < 50_000
+    assert store.search("kept", make("q", ["x"])[1][0], 1)[0].chunk.document == "kept"
+    assert len(store) == 11
