@@ -13,6 +13,8 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future, wait
+from contextlib import aclosing
+from queue import SimpleQueue
 from typing import Any, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -117,20 +119,43 @@ def plain(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 def plain_iterator(
     method: Callable[P, AsyncGenerator[T, None]],
 ) -> Callable[P, Generator[T, None, None]]:
-    """The blocking twin of an async generator method."""
+    """The blocking twin of an async generator method.
+
+    One task on the background loop reads the items ahead. Closing the twin cancels that task and waits
+    until it has cleaned up, wherever an interrupt fell.
+    """
 
     @functools.wraps(method)
     def twin(*args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
         items = method(*args, **kwargs)
-        end = object()
+        arrived: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
+        reading: list[asyncio.Task[Any]] = []
+        ended = threading.Event()
 
-        async def advance() -> T | object:
-            return await anext(items, end)
+        async def read() -> None:
+            reading.extend(task for task in (asyncio.current_task(),) if task is not None)
+            try:
+                async with aclosing(items):
+                    async for item in items:
+                        arrived.put((item,))
+                arrived.put(None)
+            except BaseException as error:
+                arrived.put(error)
+            finally:
+                ended.set()
+
+        def cancel() -> None:
+            for task in reading:
+                task.cancel()
 
         try:
-            while (item := run(advance())) is not end:
-                yield item  # type: ignore[misc]
+            spawn(read())
+            while (item := arrived.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item[0]
         finally:
-            run(items.aclose())
+            _loop().loop.call_soon_threadsafe(cancel)
+            ended.wait(timeout=5.0)
 
     return twin

@@ -234,7 +234,7 @@ def _checked_question(question: str) -> str:
             f"The question has {len(question):,} characters; {_LONGEST_QUESTION:,} is the most.",
             "Put long texts in with rag.add(text) and ask about them in a sentence.",
         )
-    return question.strip()
+    return question.strip().encode("utf-8", "replace").decode()  # no half characters
 
 
 def _checked_k(k: int) -> int:

@@ -121,27 +121,30 @@ class SentenceTransformerEmbeddings:
         self._encode(model.encode_document, ["first text"])
 
     def _find(self) -> Any:
-        from sentence_transformers import SentenceTransformer
-
         # Folders alone are given to the library: for a name it asks the hub, even where it is told not to.
         if Path(self.model).is_dir():
-            return SentenceTransformer(self.model, device=self.device, local_files_only=True)
+            return self._open(self.model, local=True)
         folder = _cached(self.model)
         if folder is not None:
             try:
-                return SentenceTransformer(str(folder), device=self.device, local_files_only=True)
-            except (OSError, ValueError):
+                return self._open(str(folder), local=True)
+            except ConfigurationError:
                 pass  # a download that was not finished
         folder = _wheel() if self._is_default else None
         if folder is not None:
-            return SentenceTransformer(str(folder), device=self.device, local_files_only=True)
+            return self._open(str(folder), local=True)
         self._ask_hub()
+        return self._open(self.model, local=False)
+
+    def _open(self, place: str, *, local: bool) -> Any:
+        from sentence_transformers import SentenceTransformer
+
         try:
-            return SentenceTransformer(self.model, device=self.device)
+            return SentenceTransformer(place, device=self.device, local_files_only=local)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"The embedding model {self.model} could not be loaded: {_first_line(error)}",
-                "Check the name, the network and the room on the disk.",
+                "Check the name or folder, the network and the room on the disk.",
             ) from error
 
     def _ask_hub(self) -> None:

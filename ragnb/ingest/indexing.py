@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from ragnb.ingest.report import IngestReport
 from ragnb.vectorstores.base import VectorStore
 
 _BATCH = 256  # chunks embedded at once: enough to sort by length, few enough to see progress
+_HALF = re.compile("[\ud800-\udfff]")
 _FORMAT = "1"  # part of every digest: to be raised when the same bytes would give other chunks
 
 
@@ -104,6 +106,8 @@ class Indexer:
             with _timed(report, "chunk"):
                 chunks = [piece for document in documents for piece in self._chunk(document)]
             if not chunks:
+                self.store.remove(name)  # it may have had some before
+                known.pop(name, None)
                 report.skipped.append((name, "there is no text in it"))
                 self.progress.advance(1, 0)
                 continue
@@ -173,7 +177,7 @@ class Indexer:
 def as_documents(texts: str | Document | Iterable[str | Document]) -> list[Document]:
     """Texts or documents, exactly as given.
 
-    Raises `InvalidInputError` for anything else, and for an empty text.
+    Raises `InvalidInputError` for anything else.
     """
     given = [texts] if isinstance(texts, str | Document) else list(texts)
     documents = []
@@ -183,6 +187,11 @@ def as_documents(texts: str | Document | Iterable[str | Document]) -> list[Docum
             raise InvalidInputError(
                 f"Item {number} is a {type(text).__name__}, not a text.",
                 "rag.add takes texts or Documents; for files and folders use rag.ingest.",
+            )
+        if _HALF.search(document.text):
+            raise InvalidInputError(
+                f"Item {number} has half of a character in it (a lone surrogate).",
+                'Read it with the right encoding, or use text.encode("utf-8", "replace").decode().',
             )
         documents.append(document)
     return documents

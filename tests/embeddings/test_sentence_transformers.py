@@ -167,13 +167,15 @@ def test_other_weights_are_refused(monkeypatch):
         sentence_transformers._wheel()
 
 
-def test_a_model_that_is_nowhere(monkeypatch):
+def test_a_model_that_is_nowhere(monkeypatch, tmp_path):
     """A model that cannot be found is told with the next step."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ConfigurationError, match="neither on this machine nor"):
         SentenceTransformerEmbeddings("nobody/nothing").warm_up()
     with pytest.raises(ConfigurationError, match="There is no folder /no/such/folder"):
         SentenceTransformerEmbeddings("/no/such/folder").warm_up()
+    with pytest.raises(ConfigurationError, match="could not be loaded"):
+        SentenceTransformerEmbeddings(str(tmp_path)).warm_up()
 
 
 def test_many_threads(minilm):

@@ -249,3 +249,23 @@ def test_what_is_no_text_is_refused(minilm, given):
     """add() takes texts and Documents alone, and says so."""
     with pytest.raises(InvalidInputError, match="not a text"):
         RAGPipeline(llm="extractive", embeddings=minilm, home=None).add(given)
+
+
+def test_an_emptied_file_leaves_the_index(tmp_path, minilm):
+    """A file that has no text any more is not found any more."""
+    path = tmp_path / "a.md"
+    path.write_text("Cats purr.")
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=None)
+    rag.ingest(path)
+    path.write_text("")
+    assert rag.ingest(path).skipped
+    assert len(rag.vectorstore) == 0
+
+
+def test_half_a_character(minilm):
+    """A lone surrogate in a text is told; in a question it is replaced."""
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=None)
+    with pytest.raises(InvalidInputError, match="half of a character"):
+        rag.add("broken \ud800 text")
+    rag.add("Cats purr.")
+    assert rag.query("Do cats purr \ud800?").startswith("Cats purr.")
