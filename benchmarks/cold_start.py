@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ for event in rag.events("How do refunds work?"):
 
 def main() -> None:
     data = str(ROOT / "data" / "handbook")
+    shutil.rmtree(ROOT / "build" / "bench" / "cold", ignore_errors=True)
     for title, home in (
         ("Nothing kept (home=None)", None),
         ("Index kept, first time", str(ROOT / "build" / "bench" / "cold")),
