@@ -10,8 +10,8 @@ from html import escape
 
 from ragnb.answer import Answer
 from ragnb.display import words
-from ragnb.display.markup import to_html, to_markdown
-from ragnb.display.words import Source
+from ragnb.display.markup import to_html, to_markdown, to_plain
+from ragnb.display.words import Source, readable
 from ragnb.events import Routed
 
 _LINE = "1px solid rgba(128,128,128,0.3)"
@@ -41,14 +41,14 @@ def html(answer: Answer) -> str:
         parts.append(f'<p class="ragnb-status" style="{style}">{escape(state)}</p>')
     parts.append(_sources(answer))
     parts.append(_footer(answer))
-    return (
+    return readable(
         f'<div class="ragnb-answer" style="border:{_LINE};border-radius:8px;padding:0.9em 1.1em;'
         f'margin:0.3em 0;max-width:52em">{"".join(parts)}</div>'
     )
 
 
 def markdown(answer: Answer) -> str:
-    """The answer with its sources and their quotes."""
+    """The answer with its sources and their quotes, which load no more than the answer does."""
     lines = [to_markdown(answer.text, answer.citations)]
     if state := words.status(answer):
         lines += ["", f"*{state}*"]
@@ -60,18 +60,18 @@ def markdown(answer: Answer) -> str:
             lines += [f"   > {' '.join(quote.text.split())}" for quote in source.quotes]
     if facts := words.summary(answer):
         lines += ["", f"*{' · '.join(facts)}*"]
-    return "\n".join(lines)
+    return to_markdown("\n".join(lines), ())
 
 
 def plain(answer: Answer) -> str:
     """The answer, the names of its sources, and one line of figures."""
-    lines = [to_markdown(answer.text, answer.citations)]
+    lines = [to_plain(answer.text, answer.citations)]
     if state := words.status(answer):
         lines += ["", state]
     cited = [source for source in words.sources(answer) if source.quotes]
     lines += ["", *(f"[{source.number}] {_name(source)}" for source in cited)] if cited else []
     lines += ["", " · ".join(words.summary(answer))]
-    return "\n".join(lines).strip()
+    return readable("\n".join(lines).strip())
 
 
 def _name(source: Source) -> str:

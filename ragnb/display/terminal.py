@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TextIO
 
 from ragnb.answer import Answer
 from ragnb.display import words
 from ragnb.events import AnyEvent, Final, Finished, Retrieved, Retrying, Routed, Token
-
-# A document or a model may hold escape sequences that a terminal would obey.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def show(answer: Answer, out: TextIO) -> None:
@@ -39,7 +35,7 @@ def _print(event: AnyEvent, answer: Answer, out: TextIO) -> None:
         case Routed() if answer.model == "extractive":
             _line(words.EXTRACTIVE + "\n", out)
         case Token(text=text):
-            out.write(_CONTROL.sub("", text))
+            out.write(words.readable(text))
             out.flush()
         case Retrying():
             _line(words.status(answer), out)
@@ -54,6 +50,6 @@ def _print(event: AnyEvent, answer: Answer, out: TextIO) -> None:
 
 
 def _line(text: str, out: TextIO) -> None:
-    shown = _CONTROL.sub("", text)
+    shown = words.readable(text)
     out.write(f"\033[2m{shown}\033[0m\n" if out.isatty() and shown.strip() else f"{shown}\n")
     out.flush()

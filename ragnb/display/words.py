@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ragnb.answer import Answer
 from ragnb.documents import Hit
 from ragnb.events import Failed, Finished, Quote, Retrieved, Retrying, Routed, Token, Used
+
+# A document or a model may hold escape sequences that a terminal would obey, and marks that show a
+# text in another order than it has.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 EXTRACTIVE = "Sentences quoted word for word from the passages; no language model was used."
 
@@ -22,14 +27,23 @@ class Source:
     @property
     def title(self) -> str:
         chunk = self.hit.chunk
-        return chunk.title or chunk.source or "Untitled text"
+        return " ".join((chunk.title or chunk.source).split()) or "Untitled text"
 
     @property
     def place(self) -> str:
         """Where in its document the passage stands, without the title said again."""
         locator = self.hit.chunk.locator
-        text = str(locator)
+        text = " ".join(str(locator).split())
         return text.removeprefix(self.title).removeprefix(" › ").removeprefix(", ")
+
+
+def readable(text: str) -> str:
+    """The text without control characters and bidi overrides; tabs and line feeds stay.
+
+    Halves of a surrogate pair are joined, and one without the other, which nothing can write down,
+    becomes U+FFFD.
+    """
+    return _UNSEEN.sub("", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def sources(answer: Answer) -> list[Source]:

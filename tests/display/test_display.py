@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from ragnb.answer import Answer
 from ragnb.citations import MarkerReader
 from ragnb.display import terminal
 from ragnb.display.markup import to_html
 from ragnb.display.static import mimebundle
+from ragnb.documents import Locator
 from ragnb.events import (
     Cancelled,
     Cited,
@@ -63,7 +67,7 @@ def test_finished():
     for part in ("1,200 tokens in, 30 out", "$0.0012", "first token", "openai:gpt-4o-mini", "doc0.md"):
         assert part in page.text_content()
     assert "1 more passage given to the model" in page.text_content()
-    assert "> Refunds take <b>five</b> days." in bundle["text/markdown"]
+    assert "> Refunds take &lt;b>five&lt;/b> days." in bundle["text/markdown"]
     assert "[2] Document 1 — Part, lines 1–3" in bundle["text/plain"]
 
 
@@ -227,6 +231,66 @@ def test_hostile_documents_are_inert(text):
     check_safe(mimebundle(answer)["text/html"])
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_load_nothing_in_markdown(text):
+    """Nor does Markdown load an image or hold HTML, from the answer, a title, a quote or an error."""
+    (hit,) = hits(text)
+    hit = replace(hit, chunk=replace(hit.chunk, title=text, locator=Locator(heading=(text,))))
+    answer = log(
+        Retrieved(hits=(hit,)),
+        Routed(model=text, reason=text),
+        Token(text=text),
+        Cited(start=0, end=len(text), quotes=(Quote(1, "c", 0, len(text), text),)),
+        Failed(error="E", message=text, advice=text),
+    )
+    shown = MarkdownIt("commonmark").render(mimebundle(answer)["text/markdown"])
+    page = lxml_html.fromstring(f"<div>{shown}</div>")
+    assert {element.tag for element in page.iter()} <= ALLOWED
+    assert all(href.startswith(("http://", "https://", "mailto:")) for href in page.xpath("//@href"))
+
+
+def test_code_in_one_quote_is_code_beside_another():
+    """A stray backtick of one quote does not free what the next one holds in code."""
+    first, second = "a ` b", "`![x](https://evil.example)`"
+    (hit,) = hits(f"{first} {second}")
+    quotes = (Quote(1, "c", 0, 5, first), Quote(1, "c", 6, 6 + len(second), second))
+    answer = log(Retrieved(hits=(hit,)), Token(text="x"), Cited(start=0, end=1, quotes=quotes))
+    assert "<img" not in MarkdownIt("commonmark").render(mimebundle(answer)["text/markdown"])
+
+
+def test_no_form_holds_unseen_characters():
+    """Escape sequences, bidi overrides and broken characters go from texts, titles, sources and errors."""
+    text = "a\x1b[31m\x07\x00\u202e\u2066\x9b\ud800&#x202e;\r\nb"
+    (hit,) = hits(text)
+    hit = replace(
+        hit, chunk=replace(hit.chunk, title=text, source=text, locator=Locator(heading=(text,), label=text))
+    )
+    answer = log(
+        Retrieved(hits=(hit,)),
+        Routed(model=text, reason=text),
+        Token(text=text),
+        Cited(start=0, end=len(text), quotes=(Quote(1, "c", 0, len(text), text),)),
+        Failed(error="E", message=text, advice=text),
+    )
+    for form in mimebundle(answer).values():
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", form)
+        assert "a[31m" in form
+    assert "\n[1] a[31m" in mimebundle(answer)["text/plain"]
+
+
+def test_what_reads_from_right_to_left_stays():
+    """Joined emoji, right-to-left text and tabs are the same in every form."""
+    text = "👩\u200d🚀 שלום\tمرحبا"
+    for form in mimebundle(written(text, *DONE)).values():
+        assert text in form
+
+
+def test_plain_text_is_not_escaped():
+    """In plain text what the model wrote stays, Markdown and HTML included."""
+    text = "**Yes** <b> ![x](y) `[1, 2]`"
+    assert mimebundle(written(text, *DONE))["text/plain"].startswith(text)
+
+
 def test_names_with_underscores_stay():
     """Names such as __init__ are not taken for emphasis; asterisks are."""
     assert to_html("Call __init__ **now**, _x_.", []) == "<p>Call __init__ <strong>now</strong>, _x_.</p>\n"
@@ -243,25 +307,11 @@ def test_uncited_markers_are_text():
     assert "<sup" not in html
 
 
-def test_a_marker_in_code_stays_code():
-    """A citation's place within code does not break the code."""
-    quote = Quote(1, "c", 0, 1, "R")
-    html = to_html("`a[1]`", [Cited(start=0, end=1, quotes=(quote,), marker=(2, 5))])
-    assert "<sup" not in html
-
-
 @given(st.text(st.characters(categories=["L", "N", "Zs"]), min_size=1))
 def test_plain_words_are_all_there(text):
     """Nothing of an answer of plain words is lost."""
     shown = lxml_html.fromstring(f"<div>{to_html(text, [])}</div>").text_content()
     assert "".join(text.split()) == "".join(shown.split())
-
-
-@given(st.text())
-def test_any_text_is_shown_safely(text):
-    """No text breaks the rendering or gets anything past it."""
-    if "\x00" not in to_html(text, []):
-        check_safe(to_html(text, []))
 
 
 def test_an_answer_of_a_megabyte():
@@ -272,10 +322,11 @@ def test_an_answer_of_a_megabyte():
 
 def test_terminal():
     """The terminal shows sources before words, and no control character of a model's."""
-    answer = written("Five\x1b[31m days\x07 [1].\u202e", *DONE)
+    answer = written("Five\x1b[31m days\x07 [1].\u202e\ud800", *DONE)
     out = io.StringIO()
     terminal.show(answer, out)
     shown = out.getvalue()
+    shown.encode()
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
     assert shown.index("[3] Document 2") < shown.index("Five[31m days [1].")
     assert "“Refunds take <b>five</b> days.”" in shown
