@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -58,19 +58,35 @@ class CachedEmbeddings:
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape ``(len(texts), dimensions)``, embedding only what is new."""
+        for _ in self.prepare(texts):
+            pass
+        return self.prepared(texts)
+
+    def prepare(self, texts: Sequence[str]) -> Iterator[int]:
+        """Embed what is new among some texts, in batches of like length, and keep it.
+
+        Yields after each batch how many of the texts are ready since the last one, so that long work can be
+        shown and stopped; what is done by then is kept.
+        """
         keys = [self._key("document", text) for text in texts]
-        known = self._read(keys)
+        known = set(self._read(keys))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        self._count(sum(key not in missing for key in keys), len(missing))
+        hits = sum(key not in missing for key in keys)
+        self._count(hits, len(missing))
+        yield len(texts) - len(missing)
         new = sorted(missing.items(), key=lambda item: len(item[1]))
         for start in range(0, len(new), _SLICE):
             part = new[start : start + _SLICE]
             vectors = self.inner.embed_documents([text for _, text in part])
-            rows = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
-            self._write(rows)
-            known |= rows
-        if not keys:
+            self._write({key: vector for (key, _), vector in zip(part, vectors, strict=True)})
+            yield len(part)
+
+    def prepared(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of texts that `prepare` has embedded, shape ``(len(texts), dimensions)``."""
+        if not texts:
             return np.empty((0, self.dimensions), np.float32)
+        keys = [self._key("document", text) for text in texts]
+        known = self._read(keys)
         return np.stack([known[key] for key in keys])
 
     def embed_query(self, text: str) -> Vectors:

