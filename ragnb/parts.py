@@ -94,8 +94,8 @@ def _llm(name: str, embeddings: Embeddings) -> LLM:
             )
 
 
-def embeddings(given: Embeddings | str | None) -> Embeddings:
-    """The embedding model; all-MiniLM-L6-v2 on this machine without a wish.
+def embeddings(given: Embeddings | str | None, cores: int | None = None) -> Embeddings:
+    """The embedding model; all-MiniLM-L6-v2 on this machine, on so many cores, without a wish.
 
     ``"openai:text-embedding-3-small"`` is OpenAI's, any other name or folder one of
     sentence-transformers.
@@ -106,9 +106,10 @@ def embeddings(given: Embeddings | str | None) -> Embeddings:
             from ragnb.embeddings.openai import OpenAIEmbeddings
 
             return OpenAIEmbeddings(model) if model else OpenAIEmbeddings()
-        from ragnb.embeddings.sentence_transformers import SentenceTransformerEmbeddings
+        from ragnb.embeddings.sentence_transformers import DEFAULT_MODEL, SentenceTransformerEmbeddings
 
-        return SentenceTransformerEmbeddings(given) if given else SentenceTransformerEmbeddings()
+        model = given or DEFAULT_MODEL
+        return SentenceTransformerEmbeddings(model, threads=cores)
     if not isinstance(given, Embeddings):
         raise ConfigurationError(
             f"embeddings={given!r} is no embedding model.",
@@ -118,7 +119,8 @@ def embeddings(given: Embeddings | str | None) -> Embeddings:
 
 
 def vectorstore(given: VectorStore | str | None, home: Path | None) -> VectorStore:
-    """The store: Qdrant Edge under ``home``, or in memory where there is no home."""
+    """The store: Qdrant Edge under ``home``, in memory where there is no home, or a Qdrant server where an
+    address is given."""
     if given == "memory" or (given is None and home is None):
         from ragnb.vectorstores.memory import InMemoryVectorStore
 
@@ -128,9 +130,13 @@ def vectorstore(given: VectorStore | str | None, home: Path | None) -> VectorSto
 
         assert home is not None
         return QdrantEdgeVectorStore(home / "index")
+    if isinstance(given, str) and given.startswith(("http://", "https://")):
+        from ragnb.vectorstores.qdrant import QdrantVectorStore
+
+        return QdrantVectorStore(given)
     if isinstance(given, str) or not isinstance(given, VectorStore):
         raise ConfigurationError(
             f"vectorstore={given!r} is no vector store.",
-            "Pass one, “memory”, or nothing for Qdrant Edge in the home folder.",
+            "Pass one, “memory”, the address of a server, or nothing for Qdrant Edge in the home folder.",
         )
     return given

@@ -7,21 +7,16 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 from weakref import WeakSet, WeakValueDictionary
 
 import msgspec
 
-from ragnb.errors import ConfigurationError, HomeInUseError, RagnbError
+from ragnb.errors import ConfigurationError
 from ragnb.vectorstores.base import IndexInfo, mismatch
-
-_FORMAT = 1  # to be raised when stored BM25 weights or payloads change their meaning
-_START_AGAIN = "Delete the folder and ingest again, or use another home=…."
+from ragnb.vectorstores.edge_engine import START_AGAIN, EdgeEngine, check_room, told
+from ragnb.vectorstores.qdrant_index import FORMAT, INDEXED, QdrantIndex
 
 
 class _Description(msgspec.Struct, frozen=True):
@@ -29,70 +24,25 @@ class _Description(msgspec.Struct, frozen=True):
 
     embedding: str
     dimensions: int
-    format: int = _FORMAT
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A document in the shard. Each replacement has a higher ``revision`` than the one before."""
-
-    digest: str
-    revision: int
-    ids: frozenset[UUID]
-
-
-NOTHING = Entry("", 0, frozenset())
+    format: int = FORMAT
 
 
 class Shard:
-    """An open shard, and which documents are in it. ``lock`` is held while it is written."""
+    """An open shard and the documents in it."""
 
     def __init__(self, path: Path, edge: Any, info: IndexInfo) -> None:
         self.path = path
         self.edge = edge
         self.info = info
         self.pid = os.getpid()
-        self.lock = threading.RLock()
         self.users: WeakSet[object] = WeakSet()
         self._identity = _identity(path)
-        self.documents = self._scroll()
+        self.index = QdrantIndex(EdgeEngine(path, edge), info)
+        self.index.recover()
 
     def is_there(self) -> bool:
         """Whether the folder is still the one that was opened: people delete it to start again."""
         return _identity(self.path) == self._identity
-
-    def delete(self, ids: frozenset[UUID]) -> None:
-        from qdrant_edge import UpdateOperation
-
-        if ids:
-            self.edge.update(UpdateOperation.delete_points(sorted(ids)))
-
-    def _scroll(self) -> dict[str, Entry]:
-        """The documents. Where a crash left two revisions of one, the new one is whole (it was one
-        record of the log), and the old one goes."""
-        from qdrant_edge import ScrollRequest
-
-        found: dict[str, dict[int, tuple[str, set[UUID]]]] = {}
-        offset, fields = None, ["document", "digest", "revision"]
-        while True:
-            records, offset = self.edge.scroll(
-                ScrollRequest(offset=offset, limit=10_000, with_payload=fields)
-            )
-            for record in records:
-                payload = record.payload
-                revisions = found.setdefault(payload["document"], {})
-                revision = revisions.setdefault(payload.get("revision", 0), (payload["digest"], set()))
-                revision[1].add(record.id)
-            if offset is None:
-                break
-        documents = {}
-        for name, revisions in found.items():
-            newest = max(revisions)
-            digest, ids = revisions.pop(newest)
-            documents[name] = Entry(digest, newest, frozenset(ids))
-            for _, stale in revisions.values():
-                self.delete(frozenset(stale))
-        return documents
 
 
 # The engine locks its folder, so a process opens it once, however many stores it has: a cell that
@@ -136,41 +86,6 @@ def release(shard: Shard, user: object) -> None:
             shard.edge.close()
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turns what the engine raises (plain `Exception`, or a panic, which is a `BaseException`) into a
-    sentence."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error) is not Exception and type(error).__name__ != "PanicException":
-            raise
-        if "WouldBlock" in str(error):
-            raise HomeInUseError(
-                f"The index {path} is in use by another process{_holder(path)}.",
-                "Stop it (in Jupyter: shut down the other notebook's kernel), or use another home=….",
-            ) from None
-        if "not initialized" in str(error):
-            raise ConfigurationError(f"The index {path} was closed meanwhile.", "Open it again.") from None
-        raise ConfigurationError(f"The index {path} cannot be read: {error}.", _START_AGAIN) from error
-
-
-def check_room(path: Path, needed: int) -> None:
-    """Raises `RagnbError` where the disk has less room than ``needed`` bytes and a reserve.
-
-    The engine maps sparse files into memory: when the disk is full, the system kills the process.
-    """
-    free = shutil.disk_usage(path).free
-    if free < needed + _RESERVE:
-        raise RagnbError(
-            f"The disk that holds {path} is nearly full ({free >> 20} MB free).",
-            "Make room and ingest again (what is stored already is kept), or use another home=….",
-        )
-
-
-_RESERVE = 32 << 20
-
-
 def _load(path: Path, info: IndexInfo) -> Shard:
     from qdrant_edge import EdgeShard
 
@@ -179,9 +94,9 @@ def _load(path: Path, info: IndexInfo) -> Shard:
         _create(path, info)
         made = _description(path)
     if made is None:
-        raise ConfigurationError(f"The folder {path} holds an index without its description.", _START_AGAIN)
-    if made.format != _FORMAT:
-        raise ConfigurationError(f"The index {path} was made by another version of ragnb.", _START_AGAIN)
+        raise ConfigurationError(f"The folder {path} holds an index without its description.", START_AGAIN)
+    if made.format != FORMAT:
+        raise ConfigurationError(f"The index {path} was made by another version of ragnb.", START_AGAIN)
     if IndexInfo(made.embedding, made.dimensions) != info:
         raise mismatch(path, IndexInfo(made.embedding, made.dimensions), info)
     shard = Shard(path, EdgeShard.load(str(path / "shard")), info)
@@ -196,7 +111,7 @@ def _description(path: Path) -> _Description | None:
         return None
     except msgspec.DecodeError as error:
         raise ConfigurationError(
-            f"The description of the index {path} cannot be read.", _START_AGAIN
+            f"The description of the index {path} cannot be read.", START_AGAIN
         ) from error
 
 
@@ -220,7 +135,9 @@ def _create(path: Path, info: IndexInfo) -> None:
         vectors={"dense": EdgeVectorParams(size=info.dimensions, distance=Distance.Dot)},
         sparse_vectors={"bm25": EdgeSparseVectorParams(modifier=Modifier.Idf)},
     )
-    EdgeShard.create(str(fresh), config).close()
+    edge = EdgeShard.create(str(fresh), config)
+    EdgeEngine(fresh, edge).index(INDEXED)
+    edge.close()
     _write(path / "index.json", msgspec.json.encode(_Description(info.embedding, info.dimensions)))
     try:
         fresh.rename(path / "shard")
@@ -240,13 +157,6 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return description.st_ino, description.st_mtime_ns, shard.st_ino
-
-
-def _holder(path: Path) -> str:
-    try:
-        return f" (pid {int((path / 'holder').read_text())})"
-    except (OSError, ValueError):
-        return ""
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -51,3 +51,14 @@ def make(document, texts, seed=0):
 def texts(count, seed=1):
     rng = np.random.default_rng(seed)
     return [" ".join(rng.choice(WORDS, rng.integers(3, 30))) for _ in range(count)]
+
+
+def put(store, document, digest, chunks, vectors):
+    """A whole document at once."""
+    writer = store.writer(document, digest)
+    writer.add(chunks, vectors)
+    writer.commit()
+
+
+def digests(store):
+    return {name: stored.digest for name, stored in store.documents().items()}
