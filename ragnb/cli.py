@@ -1,10 +1,10 @@
-"""``ragnb ingest PATH…`` and ``ragnb ask "…"``: the same engine in a terminal."""
+"""``ragnb ingest PATH…``, ``ragnb ask "…"`` and what goes with them: the same engine in a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ragnb import __version__
 from ragnb.display import terminal
@@ -15,15 +15,9 @@ from ragnb.pipeline import RAGPipeline
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if it did what was asked, 1 if not."""
     asked = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = asked.run
     try:
-        rag = RAGPipeline(llm=getattr(asked, "llm", None), home=asked.home)
-        if asked.command == "ingest":
-            report = rag.ingest(*asked.paths)
-            print(report)
-            return 1 if report.failed else 0
-        answer = rag.start(asked.question, k=asked.k)
-        terminal.show(answer, sys.stdout)
-        return 0 if answer.status == "finished" else 1
+        return run(asked)
     except RagnbError as error:
         print(f"ragnb: {error}", file=sys.stderr)
         return 1
@@ -32,20 +26,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _ingest(asked: argparse.Namespace) -> int:
+    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store, cores=asked.cores)
+    report = rag.ingest(*asked.paths, ignore=asked.ignore)
+    print(report)
+    return 1 if report.failed else 0
+
+
+def _documents(asked: argparse.Namespace) -> int:
+    print(RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store).documents())
+    return 0
+
+
+def _remove(asked: argparse.Namespace) -> int:
+    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store)
+    print(rag.remove(*asked.documents))
+    return 0
+
+
+def _move(asked: argparse.Namespace) -> int:
+    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store)
+    print(f"{rag.move(asked.target)} documents copied to {asked.target}; what is in {asked.home} stays.")
+    return 0
+
+
+def _ask(asked: argparse.Namespace) -> int:
+    rag = RAGPipeline(llm=asked.llm, home=asked.home, vectorstore=asked.store)
+    answer = rag.start(asked.question, k=asked.k)
+    terminal.show(answer, sys.stdout)
+    return 0 if answer.status == "finished" else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ragnb", description="Ask questions of your documents; every claim is cited."
     )
     parser.add_argument("--version", action="version", version=f"ragnb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    ingest = commands.add_parser("ingest", help="index files, folders or globs")
+
+    ingest = commands.add_parser("ingest", help="index files, folders, globs or web addresses")
     ingest.add_argument("paths", nargs="+", metavar="PATH")
+    ingest.add_argument("--ignore", action="append", default=[], help="a pattern as in .gitignore")
+    ingest.add_argument("--cores", type=int, default=None, help="the most processor cores to use (all)")
+    ingest.set_defaults(run=_ingest)
+
+    documents = commands.add_parser("documents", help="list what is in the index")
+    documents.set_defaults(run=_documents)
+
+    remove = commands.add_parser("remove", help="take documents out of the index")
+    remove.add_argument("documents", nargs="+", metavar="PATH")
+    remove.set_defaults(run=_remove)
+
+    move = commands.add_parser("move", help="copy the index to a Qdrant server, embeddings included")
+    move.add_argument("target", metavar="URL")
+    move.set_defaults(run=_move)
+
     ask = commands.add_parser("ask", help="ask a question; the answer streams")
     ask.add_argument("question")
     ask.add_argument("--llm", help="such as openai:gpt-4.1-mini; the default needs no key")
     ask.add_argument("-k", type=int, default=None, help="passages given to the model (5)")
-    for command in (ingest, ask):
+    ask.set_defaults(run=_ask)
+
+    for command in (ingest, documents, remove, move, ask):
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
+        command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser
 
 

@@ -14,6 +14,7 @@ from ragnb.generation import Retry, generate
 from ragnb.llms.base import LLM, Request
 from ragnb.rerankers.base import Reranker
 from ragnb.retrieval import Retriever
+from ragnb.vectorstores.filters import Filter
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Engine:
     reranker: Reranker | None = None
     retry: Retry = field(default_factory=Retry)
 
-    async def events(self, question: str, k: int) -> AsyncGenerator[AnyEvent, None]:
+    async def events(
+        self, question: str, k: int, where: Filter | None = None
+    ) -> AsyncGenerator[AnyEvent, None]:
         """Everything that happens after `Started`, up to and including `Finished`.
 
         Raises `RagnbError` for every failure that was foreseen.
         """
-        retrieved = await self.retriever.retrieve(question, k)
+        retrieved = await self.retriever.retrieve(question, k, where)
         yield retrieved
         hits = retrieved.hits
 

@@ -26,11 +26,13 @@ class Event(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Started(Event, frozen=True, kw_only=True, tag="Started"):
-    """Always first. ``k`` passages at most go to the model; ``configured`` names the parts."""
+    """Always first. ``k`` passages at most go to the model, of those whose metadata fits ``where``;
+    ``configured`` names the parts."""
 
     answer_id: str
     question: str
     k: int
+    where: dict[str, Any] = {}
     configured: dict[str, str] = {}
 
 

@@ -16,20 +16,24 @@ from ragnb.answer import Answer
 from ragnb.background import plain, plain_iterator, spawn
 from ragnb.display import notebook
 from ragnb.display.progress import ProgressBar
-from ragnb.documents import Document
+from ragnb.documents import Chunk, Document, Hit
 from ragnb.embeddings.base import Embeddings
 from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.engine import Engine, record
 from ragnb.errors import ConfigurationError, InvalidInputError
 from ragnb.events import AnyEvent, Failed, Started, Token
 from ragnb.generation import Retry
-from ragnb.ingest.indexing import Indexer, as_documents
+from ragnb.ingest import library
+from ragnb.ingest.indexing import Indexer
+from ragnb.ingest.plan import as_documents
 from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
 from ragnb.rerankers.base import Reranker
 from ragnb.resumption.journal import Journal
 from ragnb.retrieval import Retriever
-from ragnb.vectorstores.base import VectorStore
+from ragnb.vectorstores.base import IndexInfo, VectorStore
+from ragnb.vectorstores.filters import Filter, parse
+from ragnb.vectorstores.moving import move
 
 T = TypeVar("T")
 
@@ -49,7 +53,8 @@ class RAGPipeline:
     embeddings
         An embedding model, or its name: one of sentence-transformers, or ``"openai:…"``.
     vectorstore
-        A store, or ``"memory"``. Without one, Qdrant Edge under ``home``.
+        A store, ``"memory"``, or the address of a Qdrant server (``"http://…:6333"``). Without one, Qdrant
+        Edge under ``home``.
     reranker
         Puts the candidates into a better order before the best ``k`` go to the model.
     home
@@ -60,6 +65,11 @@ class RAGPipeline:
         Passages given to the model.
     candidates
         Passages retrieved, of which the best ``k`` are used.
+    contextual
+        Whether a chunk is embedded and indexed with its document's title and headings before it. Where this
+        was changed, the next ingest embeds all documents anew.
+    cores
+        The most processor cores that an ingest uses; None is all.
 
     Raises
     ------
@@ -78,6 +88,8 @@ class RAGPipeline:
         retry: Retry | None = None,
         k: int = 5,
         candidates: int = 20,
+        contextual: bool = True,
+        cores: int | None = None,
     ) -> None:
         if reranker is not None and not isinstance(reranker, Reranker):
             raise ConfigurationError(
@@ -85,14 +97,17 @@ class RAGPipeline:
             )
         self.home = None if home is None else _made_home(Path(home))
         self.k = _checked_k(k)
-        model = parts.embeddings(embeddings)
+        self.contextual = contextual
+        self.cores = _checked_cores(cores)
+        self._base = (Path.cwd() if self.home is None else self.home.parent).resolve()
+        model = parts.embeddings(embeddings, cores)
         cache = None if self.home is None else self.home / "embeddings.sqlite"
         self.embeddings = CachedEmbeddings(model, cache)
-        self.vectorstore = parts.vectorstore(vectorstore, self.home)
-        self.llm, reason = parts.llm(llm, model)
+        self.llm, self._reason = parts.llm(llm, model)
         self.reranker = reranker
-        retriever = Retriever(self.embeddings, self.vectorstore, candidates)
-        self._engine = Engine(retriever, self.llm, reason, reranker, retry or Retry())
+        self._retry = retry or Retry()
+        self._candidates = candidates
+        self._use(parts.vectorstore(vectorstore, self.home))
         self._journal = None if self.home is None else Journal(self.home / "answers")
         self._kept: list[Answer] = []  # without a home, the answers of this pipeline
         # No daemon: torch aborts a process that ends while a thread still loads it.
@@ -104,6 +119,11 @@ class RAGPipeline:
             f"vectorstore={type(self.vectorstore).__name__}, home={str(self.home)!r})"
         )
 
+    def _use(self, store: VectorStore) -> None:
+        self.vectorstore = store
+        retriever = Retriever(self.embeddings, store, self._candidates)
+        self._engine = Engine(retriever, self.llm, self._reason, self.reranker, self._retry)
+
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
         for load in (self.embeddings.warm_up, self.llm.warm_up):
@@ -114,39 +134,88 @@ class RAGPipeline:
 
     # ---- documents in --------------------------------------------------------------------------
 
-    async def aingest(self, *paths: str | Path) -> IngestReport:
-        """Index files, folders and globs. Files whose content has not changed are left alone.
+    async def aingest(self, *paths: str | Path, ignore: str | Iterable[str] = ()) -> IngestReport:
+        """Index files, folders, globs and web addresses.
 
-        A progress bar tells how far it is. The report names what was added, changed, unchanged,
-        skipped and failed. Raises `InvalidInputError` for a path that does not exist.
+        A file whose content has not changed is left alone, a changed one takes the old one's place at
+        once, one that was moved keeps its embeddings, and one that is gone leaves the index. After an
+        interruption the next ingest goes on from there.
+
+        ``ignore`` takes patterns as a ``.gitignore`` does; a ``.gitignore`` or ``.ragnbignore`` in the
+        folders holds too. A progress bar tells how far it is, the report what became of each file. Raises
+        `InvalidInputError` for a path that does not exist.
         """
         if not paths:
             raise InvalidInputError("No path was given.", 'Say which: rag.ingest("a/folder").')
-        return await self._index(lambda indexer: indexer.files(paths))
+        patterns = [ignore] if isinstance(ignore, str) else list(ignore)
+        return await self._index(lambda indexer: indexer.files(paths, patterns))
 
     async def aadd(self, texts: str | Document | Iterable[str | Document]) -> IngestReport:
         """Index texts or documents exactly as given; a text is never taken for a path."""
         documents = as_documents(texts)
         return await self._index(lambda indexer: indexer.documents(documents))
 
+    async def aremove(self, *documents: str | Path) -> IngestReport:
+        """Take documents out of the index: files, folders, globs, addresses, or sources of given documents.
+
+        Raises `InvalidInputError`, before anything is taken out, for what means no document of the index.
+        """
+        return await self._with_store(lambda store: library.remove(store, documents, self._base))
+
+    async def amove(self, vectorstore: VectorStore | str) -> int:
+        """Copy the whole index into another store, embeddings included, and use that from now on.
+
+        Returns the number of documents copied; what is there already is not copied again.
+        """
+        target = parts.vectorstore(vectorstore, self.home)
+
+        def copy(store: VectorStore) -> int:
+            return move(store, target, IndexInfo(self.embeddings.name, self.embeddings.dimensions))
+
+        copied = await self._with_store(copy)
+        self._use(target)
+        return copied
+
+    def documents(self) -> library.DocumentList:
+        """What is in the index, by name, with the number of chunks and the metadata of each."""
+        self._engine.retriever.open()
+        return library.documents(self.vectorstore)
+
+    def surroundings(self, passage: Chunk | Hit, before: int = 1, after: int = 1) -> list[Chunk]:
+        """A passage between its neighbours in its document, in order."""
+        self._engine.retriever.open()
+        return library.surroundings(self.vectorstore, passage, before, after)
+
     async def _index(self, work: Callable[[Indexer], IngestReport]) -> IngestReport:
         stop = threading.Event()
 
-        def index() -> IngestReport:
-            self._engine.retriever.open()
-            return work(Indexer(self.embeddings, self.vectorstore, ProgressBar(), stop))
+        def index(store: VectorStore) -> IngestReport:
+            bar = ProgressBar()
+            return work(Indexer(self.embeddings, store, bar, self._base, self.contextual, self.cores, stop))
 
         try:
-            return await asyncio.to_thread(index)
+            return await self._with_store(index)
         except asyncio.CancelledError:
             stop.set()
             raise
 
+    async def _with_store(self, work: Callable[[VectorStore], T]) -> T:
+        def open_and_work() -> T:
+            self._engine.retriever.open()
+            return work(self.vectorstore)
+
+        return await asyncio.to_thread(open_and_work)
+
     # ---- answers out ---------------------------------------------------------------------------
 
-    async def aevents(self, question: str, *, k: int | None = None) -> AsyncGenerator[AnyEvent, None]:
-        """Every event of a new answer, as it happens; closing the iterator cancels the answer."""
-        answer = self.start(question, k=k)
+    async def aevents(
+        self, question: str, *, k: int | None = None, where: Filter | None = None
+    ) -> AsyncGenerator[AnyEvent, None]:
+        """Every event of a new answer, as it happens; closing the iterator cancels the answer.
+
+        ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
+        """
+        answer = self.start(question, k=k, where=where)
         try:
             async with aclosing(answer.follow()) as events:
                 async for event in events:
@@ -154,30 +223,32 @@ class RAGPipeline:
         finally:
             await _settle(answer)
 
-    async def astream(self, question: str, *, k: int | None = None) -> AsyncGenerator[str, None]:
+    async def astream(
+        self, question: str, *, k: int | None = None, where: Filter | None = None
+    ) -> AsyncGenerator[str, None]:
         """The answer's text, one piece a token; closing the iterator cancels the answer.
 
         Raises the `RagnbError` that ended the answer, if one did.
         """
-        async with aclosing(self.aevents(question, k=k)) as events:
+        async with aclosing(self.aevents(question, k=k, where=where)) as events:
             async for event in events:
                 if type(event) is Token:
                     yield event.text
                 elif isinstance(event, Failed):
                     raise errors.from_failure(event.error, event.message, event.advice, event.fault)
 
-    async def aquery(self, question: str, *, k: int | None = None) -> str:
+    async def aquery(self, question: str, *, k: int | None = None, where: Filter | None = None) -> str:
         """The whole text of the answer. Raises the `RagnbError` that ended it, if one did."""
-        async with aclosing(self.astream(question, k=k)) as pieces:
+        async with aclosing(self.astream(question, k=k, where=where)) as pieces:
             return "".join([piece async for piece in pieces])
 
-    def ask(self, question: str, *, k: int | None = None) -> Answer:
+    def ask(self, question: str, *, k: int | None = None, where: Filter | None = None) -> Answer:
         """Answer in the notebook cell, live, and return the `Answer` when it is done.
 
         An interrupt (the stop button) cancels the answer, keeps its text and returns it. A failure is
         told in the cell; ``answer.status`` says which way it ended.
         """
-        answer = self.start(question, k=k)
+        answer = self.start(question, k=k, where=where)
         notebook.show(answer)
         return answer
 
@@ -187,20 +258,32 @@ class RAGPipeline:
 
     ingest = plain(aingest)
     add = plain(aadd)
+    remove = plain(aremove)
+    move = plain(amove)
     query = plain(aquery)
     stream = plain_iterator(astream)
     events = plain_iterator(aevents)
 
-    def start(self, question: str, *, k: int | None = None) -> Answer:
+    def start(self, question: str, *, k: int | None = None, where: Filter | None = None) -> Answer:
         """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``."""
         question = _checked_question(question)
         k = self.k if k is None else _checked_k(k)
+        if where is not None:
+            parse(where)  # a filter that means nothing is told at once, where it was written
         answer_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
         answer = Answer(journal=self._journal.writer(answer_id) if self._journal else None)
-        answer.append(Started(answer_id=answer_id, question=question, k=k, configured=self._configured()))
+        answer.append(
+            Started(
+                answer_id=answer_id,
+                question=question,
+                k=k,
+                where=dict(where or {}),
+                configured=self._configured(),
+            )
+        )
         if self._journal is None:
             self._kept.append(answer)
-        spawn(record(answer, self._engine.events(question, k)))
+        spawn(record(answer, self._engine.events(question, k, where)))
         return answer
 
     def close(self) -> None:
@@ -241,6 +324,12 @@ def _checked_k(k: int) -> int:
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise InvalidInputError(f"k={k!r} is no number of passages.", "Use 1 or more; 5 is usual.")
     return k
+
+
+def _checked_cores(cores: int | None) -> int | None:
+    if cores is not None and (not isinstance(cores, int) or isinstance(cores, bool) or cores < 1):
+        raise InvalidInputError(f"cores={cores!r} is no number of cores.", "Use 1 or more; None is all.")
+    return cores
 
 
 def _made_home(home: Path) -> Path:

@@ -11,6 +11,7 @@ from ragnb.embeddings.base import Embeddings
 from ragnb.errors import EmptyIndexError
 from ragnb.events import Retrieved
 from ragnb.vectorstores.base import IndexInfo, VectorStore
+from ragnb.vectorstores.filters import Filter
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,15 @@ class Retriever:
         with self._lock:
             self.store.open(IndexInfo(self.embeddings.name, self.embeddings.dimensions))
 
-    async def retrieve(self, question: str, k: int = 1) -> Retrieved:
-        """The candidates for a question, at least ``k`` if there are so many, best first. Model and search
-        run in a worker thread.
+    async def retrieve(self, question: str, k: int = 1, where: Filter | None = None) -> Retrieved:
+        """The candidates for a question among the chunks that fit ``where``, at least ``k`` if there are so
+        many, best first. Model and search run in a worker thread.
 
         Raises `EmptyIndexError` if there is nothing to search.
         """
-        return await asyncio.to_thread(self._retrieve, question, max(k, self.candidates))
+        return await asyncio.to_thread(self._retrieve, question, max(k, self.candidates), where)
 
-    def _retrieve(self, question: str, limit: int) -> Retrieved:
+    def _retrieve(self, question: str, limit: int, where: Filter | None) -> Retrieved:
         self.open()
         if len(self.store) == 0:
             raise EmptyIndexError(
@@ -48,7 +49,7 @@ class Retriever:
         begin = time.perf_counter()
         vector = self.embeddings.embed_query(question)
         embedded = time.perf_counter()
-        hits = self.store.search(question, vector, limit)
+        hits = self.store.search(question, vector, limit, where)
         return Retrieved(
             hits=tuple(hits),
             embed_seconds=round(embedded - begin, 6),

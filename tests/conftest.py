@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ragnb.simulator import Simulator
 from ragnb.vectorstores.memory import InMemoryVectorStore
 
 ROOT = Path(__file__).resolve().parents[1]
+# Exports of the embedding model are kept here, and not in the owner's cache, by the processes that tests start too.
+os.environ["XDG_CACHE_HOME"] = str(ROOT / "build" / "cache")
 TEXTS = [
     "Refunds are paid within five days. A Flex ticket is refunded in full until 24 hours before departure.",
     "Bicycles travel in the luggage van. A reservation for a bicycle costs 15 euros.",

@@ -114,7 +114,7 @@ def test_paths_that_are_not_there(rag):
         {"llm": "nobody"},
         {"llm": object()},
         {"embeddings": object()},
-        {"vectorstore": "http://localhost"},
+        {"vectorstore": "redis"},
         {"reranker": "magic"},
     ],
 )

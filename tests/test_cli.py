@@ -17,7 +17,7 @@ def test_ingest_and_ask(tmp_path, capsys):
     """Documents go in, and an answer comes with its sources, its quotes and its figures."""
     home = str(tmp_path / "home")
     assert main(["ingest", str(ROOT / "data" / "handbook"), "--home", home]) == 0
-    assert "15 added" in capsys.readouterr().out
+    assert "55 added" in capsys.readouterr().out
     assert main(["ask", "Where is the defibrillator?", "--home", home, "-k", "3"]) == 0
     out = capsys.readouterr().out
     assert "no language model was used" in out
@@ -28,6 +28,24 @@ def test_ingest_and_ask(tmp_path, capsys):
     assert "There is no model called" in capsys.readouterr().err
     assert main(["ingest", "nowhere", "--home", home]) == 1
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_documents_are_listed_and_removed(tmp_path, capsys):
+    """What is in can be listed, and taken out by its path; patterns leave files out."""
+    home = str(tmp_path / "home")
+    for name in ("a.md", "b.md", "c.txt"):
+        (tmp_path / name).write_text(f"The text of {name}.")
+    assert main(["ingest", str(tmp_path), "--ignore", "b.*", "--ignore", "home/", "--home", home]) == 0
+    assert "2 added" in capsys.readouterr().out
+    assert main(["remove", str(tmp_path / "c.txt"), "--home", home]) == 0
+    assert "1 removed" in capsys.readouterr().out
+    assert main(["documents", "--home", home]) == 0
+    listed = capsys.readouterr().out
+    assert "a.md (1 chunk)" in listed and "c.txt" not in listed
+    assert main(["remove", "nothing.md", "--home", home]) == 1
+    assert "No document in the index" in capsys.readouterr().err
+    assert main(["move", "http://127.0.0.1:9", "--home", home]) == 1
+    assert "127.0.0.1:9" in capsys.readouterr().err
 
 
 def test_an_empty_home_fails_in_words(tmp_path, capsys):

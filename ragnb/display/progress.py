@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 from ragnb.display.environment import headless, in_notebook
 
 
 class ProgressBar:
-    """Files done, with the number of chunks and their rate; silent where nobody watches."""
+    """Documents done, with the number of chunks embedded and their rate; silent where nobody watches."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._chunks = 0
+        self._begin = 0.0
 
     def begin(self, files: int) -> None:
         from tqdm import tqdm
@@ -21,12 +23,17 @@ class ProgressBar:
         # In a notebook too it is text: tqdm's widget would stay in the saved file as a view of nothing.
         hidden = headless() if in_notebook() else not sys.stderr.isatty()
         out = sys.stdout if in_notebook() else sys.stderr
+        self._begin = time.perf_counter()
         self._bar = tqdm(total=files, desc="Ingesting", unit="file", disable=hidden, leave=False, file=out)
 
     def advance(self, files: int, chunks: int) -> None:
         self._chunks += chunks
-        self._bar.set_postfix(chunks=self._chunks, refresh=False)
+        if self._chunks:
+            rate = self._chunks / (time.perf_counter() - self._begin)
+            self._bar.set_postfix_str(f"{self._chunks:,} chunks, {rate:,.0f}/s", refresh=False)
         self._bar.update(files)
+        if chunks:
+            self._bar.refresh()  # a large file takes minutes before it is done
 
     def end(self) -> None:
         self._bar.close()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from itertools import zip_longest
+from itertools import groupby, islice
+
+from msgspec import structs
 
 from ragnb.documents import Block, Chunk, Document, Locator
-from ragnb.ingest.text import paragraphs
+from ragnb.ingest.formats.text import paragraphs
 from ragnb.sentences import sentences
 
 Count = Callable[[Sequence[str]], list[int]]
@@ -22,6 +23,7 @@ Count = Callable[[Sequence[str]], list[int]]
 _NAMESPACE = uuid.UUID("5b2f6e0e-6d0f-5c52-9a55-3c6f2f0d7a11")
 _RESERVED = 4  # tokens for the model's own marks and the line break after the context
 _LEAST = 32  # tokens of text that a chunk may always have, however long its headings
+_AT_ONCE = 256  # blocks whose tokens are counted together
 _SPACE = re.compile(r"\s+")
 _FENCE = re.compile(r"```|~~~")
 _RULE = re.compile(r"\|(?: *:?-+:? *\|)+ *")
@@ -36,29 +38,31 @@ class _Piece:
     locator: Locator
 
 
-def document_id(document: Document) -> str:
-    """What identifies a document: its source, or its content where it has none."""
-    if document.source:
-        return document.source
-    return f"text:{blake2b(document.text.encode(), digest_size=8).hexdigest()}"
+def chunk(
+    document: Document,
+    *,
+    name: str,
+    budget: int,
+    count: Count,
+    first: int = 0,
+    contextual: bool = True,
+) -> Iterator[Chunk]:
+    """The chunks of a document, in order; never more of it in memory than a few sections' blocks.
 
-
-def chunk(document: Document, *, budget: int, count: Count) -> Iterator[Chunk]:
-    """The chunks of a document, in order.
-
-    ``budget`` is the most tokens of a chunk with its context (title and headings), ``count`` tells how
-    many tokens each of some texts has.
+    ``name`` identifies the document in the index. ``budget`` is the most tokens of a chunk (with its title
+    and headings where it is ``contextual``), ``count`` tells how many tokens each of some texts has.
+    ``first`` is the position of the first chunk.
     """
-    name = document_id(document)
-    position = 0
+    metadata = dict(document.metadata)
+    position = first
     given = document.blocks or paragraphs(document.text)
-    blocks = [block for block in given if block.text.strip() or block.kind == "heading"]
-    for path, section in _sections(blocks):
+    for path, section in groupby(_with_paths(given), key=lambda pair: pair[0]):
         context = Chunk(
             id="", document="", text="", title=document.title, locator=Locator(heading=path)
         ).context
-        size = max(_LEAST, budget - _RESERVED - count([context])[0])
-        for pieces in _pack(_pieces(section, size, count), size):
+        taken = count([context])[0] if contextual else 0
+        size = max(_LEAST, budget - _RESERVED - taken)
+        for pieces in _pack(_pieces((block for _, block in section), size, count), size):
             text = "\n\n".join(piece.text for piece in pieces)
             yield Chunk(
                 id=str(uuid.uuid5(_NAMESPACE, f"{name}\0{position}\0{text}")),
@@ -66,47 +70,47 @@ def chunk(document: Document, *, budget: int, count: Count) -> Iterator[Chunk]:
                 text=text,
                 title=document.title,
                 source=document.source,
-                locator=_under(_span(pieces), path) if document.source else Locator(path),
+                locator=structs.replace(_span(pieces), heading=path) if document.source else Locator(path),
                 position=position,
-                metadata=dict(document.metadata),
+                metadata=metadata,
+                contextual=contextual,
             )
             position += 1
 
 
-def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """The blocks under each path of headings. A heading that has nothing under it is a block itself."""
-    open_headings: list[Block] = []
-    section: list[Block] = []
-    for block, following in zip_longest(blocks, blocks[1:]):
+def _with_paths(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], Block]]:
+    """Each block under its path of headings. A heading that has nothing under it is a block itself."""
+    headings: list[Block] = []
+    alone: Block | None = None  # a heading under which nothing was seen yet
+    for block in blocks:
         if block.kind != "heading":
             if block.text.strip():
-                section.append(block)
+                alone = None
+                yield _path(headings), block
             continue
-        if section:
-            yield _path(open_headings), section
-            section = []
-        while open_headings and open_headings[-1].level >= block.level:
-            open_headings.pop()
-        if not block.text:
-            continue
-        open_headings.append(block)
-        is_empty = following is None or (following.kind == "heading" and following.level <= block.level)
-        if is_empty:
-            section = [replace(block, kind="paragraph")]
-    if section:
-        yield _path(open_headings), section
+        if alone is not None and block.level <= alone.level:
+            yield _path(headings), replace(alone, kind="paragraph")
+        while headings and headings[-1].level >= block.level:
+            headings.pop()
+        alone = block if block.text else None
+        if alone is not None:
+            headings.append(alone)
+    if alone is not None:
+        yield _path(headings), replace(alone, kind="paragraph")
 
 
 def _path(headings: list[Block]) -> tuple[str, ...]:
     return tuple(heading.text for heading in headings)
 
 
-def _pieces(blocks: list[Block], size: int, count: Count) -> Iterator[_Piece]:
-    for block, tokens in zip(blocks, count([block.text for block in blocks]), strict=True):
-        if tokens <= size:
-            yield _Piece(block.text, tokens, block.locator)
-        else:
-            yield from _split(block, size, count)
+def _pieces(blocks: Iterable[Block], size: int, count: Count) -> Iterator[_Piece]:
+    remaining = iter(blocks)
+    while some := list(islice(remaining, _AT_ONCE)):
+        for block, tokens in zip(some, count([block.text for block in some]), strict=True):
+            if tokens <= size:
+                yield _Piece(block.text, tokens, block.locator)
+            else:
+                yield from _split(block, size, count)
 
 
 def _split(block: Block, size: int, count: Count) -> Iterator[_Piece]:
@@ -171,15 +175,19 @@ def _cut(text: str, start: int, end: int, size: int, count: Count) -> Iterator[t
 
 
 def _part(block: Block, header: str, footer: str, start: int, end: int, tokens: int) -> _Piece:
-    """Part of a block, with its own lines where the block's text stands in the source line by line."""
-    locator = block.locator
+    """Part of a block, with its own lines or rows where the block's text stands in the source so."""
+    locator, text = block.locator, block.text
+    before, within = text.count("\n", 0, start), text.count("\n", start, end)
     if locator.lines is not None:
         first, last = locator.lines
-        if last - first == block.text.count("\n"):
-            first += block.text.count("\n", 0, start)
-            last = first + block.text.count("\n", start, end)
-            locator = _with_lines(locator, (first, last))
-    return _Piece(f"{header}{block.text[start:end]}{footer}", tokens, locator)
+        if last - first == text.count("\n"):
+            locator = structs.replace(locator, lines=(first + before, first + before + within))
+    if locator.rows is not None and header:
+        first, last = locator.rows
+        if last - first == text.count("\n") - header.count("\n"):
+            first += before - header.count("\n")
+            locator = structs.replace(locator, rows=(first, first + within))
+    return _Piece(f"{header}{text[start:end]}{footer}", tokens, locator)
 
 
 def _pack(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
@@ -198,15 +206,7 @@ def _pack(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
 
 def _span(pieces: list[_Piece]) -> Locator:
     """Where the first piece begins and the last one ends."""
-    lines = [piece.locator.lines for piece in pieces if piece.locator.lines is not None]
-    if not lines:
-        return pieces[0].locator
-    return _with_lines(pieces[0].locator, (lines[0][0], max(last for _, last in lines)))
-
-
-def _with_lines(locator: Locator, lines: tuple[int, int]) -> Locator:
-    return Locator(locator.heading, lines, locator.page, locator.seconds)
-
-
-def _under(locator: Locator, heading: tuple[str, ...]) -> Locator:
-    return Locator(heading, locator.lines, locator.page, locator.seconds)
+    locator = pieces[0].locator
+    for piece in pieces[1:]:
+        locator = locator.to(piece.locator)
+    return locator

@@ -1,206 +1,228 @@
-"""Documents into the index: read, cut into chunks, embedded, stored; what is unchanged is left alone."""
+"""Documents into the index: read, cut into chunks, embedded, stored; what is unchanged is left alone.
+
+Reading and cutting run ahead of embedding, by a bounded queue: memory does not grow with a file's size.
+"""
 
 from __future__ import annotations
 
-import re
+import os
+import queue
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
 
-from ragnb.documents import Chunk, Document
+from ragnb.documents import Document
+from ragnb.embeddings.base import Vectors
 from ragnb.embeddings.cache import CachedEmbeddings
-from ragnb.errors import IngestError, InvalidInputError
-from ragnb.ingest.chunking import chunk, document_id
-from ragnb.ingest.files import find
-from ragnb.ingest.loaders import load
+from ragnb.ingest.plan import Plan, Planned, plan_documents, plan_files
+from ragnb.ingest.reading import Begin, End, Item, Piece, Reader
 from ragnb.ingest.report import IngestReport
-from ragnb.vectorstores.base import VectorStore
+from ragnb.ingest.tally import Progress, Tally
+from ragnb.vectorstores.base import VectorStore, Writer
 
-_BATCH = 256  # chunks embedded at once: enough to sort by length, few enough to see progress
-_HALF = re.compile("[\ud800-\udfff]")
-_FORMAT = "1"  # part of every digest: to be raised when the same bytes would give other chunks
-
-
-class Progress(Protocol):
-    """Where the indexer tells how far it is."""
-
-    def begin(self, files: int) -> None: ...
-
-    def advance(self, files: int, chunks: int) -> None: ...
-
-    def end(self) -> None: ...
-
-
-@dataclass
-class _Prepared:
-    """A document that waits to be embedded with others."""
-
-    name: str
-    digest: str
-    chunks: list[Chunk]
+_WINDOW = 512  # chunks embedded together: enough to sort by length
+_AHEAD = 2  # windows that wait to be embedded
 
 
 @dataclass
 class Indexer:
-    """Puts documents into a store. ``stop`` ends the work after the batch under way."""
+    """Puts documents into a store. ``stop`` ends the work after the batch under way.
+
+    ``base`` is the folder that the names of files are relative to. At most ``cores`` cores read files.
+    """
 
     embeddings: CachedEmbeddings
     store: VectorStore
     progress: Progress
+    base: Path
+    contextual: bool = True
+    cores: int | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def files(self, paths: Sequence[str | Path]) -> IngestReport:
-        """Index files, folders and globs. One bad file never stops the others: the report names it.
+    def files(self, paths: Sequence[str | Path], ignore: Sequence[str] = ()) -> IngestReport:
+        """Index files, folders, globs and addresses of web pages. One bad file never stops the others: the
+        report names it. What was indexed below these paths and is gone leaves the index.
 
         Raises `InvalidInputError` for a path that does not exist.
         """
-        found = find(paths)
-        report = IngestReport(skipped=list(found.skipped))
-        known = dict(self.store.documents())
-        with self._told(len(found.files), report):
-            self._index(self._read(found.files, known, report), known, report)
-        return report
+        return self._run(plan_files(paths, ignore, self.base, self._known()))
 
     def documents(self, documents: Sequence[Document]) -> IngestReport:
         """Index documents as they are given."""
-        report = IngestReport()
-        known = dict(self.store.documents())
-        with self._told(len(documents), report):
-            self._index(self._given(documents, known, report), known, report)
-        return report
+        return self._run(plan_documents(documents, self._known()))
 
-    @contextmanager
-    def _told(self, files: int, report: IngestReport) -> Iterator[None]:
+    def _known(self) -> dict[str, str]:
+        return {name: stored.digest for name, stored in self.store.documents().items()}
+
+    def _run(self, plan: Plan) -> IngestReport:
+        tally = Tally(self.progress, len(plan.items))
         hits = self.embeddings.hits
-        self.progress.begin(files)
-        try:
-            yield
-        finally:
-            self.progress.end()
-            report.cache_hits = self.embeddings.hits - hits
+        reader = Reader(self.embeddings, self.store, self.contextual, self.cores, tally)
+        with tally, _on(self.cores):
+            for name, reason in plan.skipped:
+                tally.skipped(name, reason)
+            for name, reason in plan.failed:
+                tally.failed(name, reason)
+            self._index(reader.items(plan), plan, tally)
+            if not self.stop.is_set():
+                for name in plan.gone:
+                    self.store.remove(name)
+                    tally.report.removed.append(name)
+        tally.report.cache_hits = self.embeddings.hits - hits
+        return tally.report
 
-    def _read(
-        self, files: Sequence[Path], known: dict[str, str], report: IngestReport
-    ) -> Iterator[_Prepared]:
-        for path in files:
-            name = path.as_posix()
-            try:
-                with _timed(report, "read"):
-                    digest = self._digest(path.read_bytes())
-                    is_known = known.get(name) == digest
-                    documents = [] if is_known else list(load(path))
-            except (IngestError, OSError) as error:
-                reason = error.message if isinstance(error, IngestError) else str(error.strerror)
-                report.failed.append((name, reason))
-                self.progress.advance(1, 0)
-                continue
-            if is_known:
-                report.unchanged.append(name)
-                self.progress.advance(1, 0)
-                continue
-            with _timed(report, "chunk"):
-                chunks = [piece for document in documents for piece in self._chunk(document)]
-            if not chunks:
-                self.store.remove(name)  # it may have had some before
-                known.pop(name, None)
-                report.skipped.append((name, "there is no text in it"))
-                self.progress.advance(1, 0)
-                continue
-            yield _Prepared(name, digest, chunks)
+    def _index(self, items: Iterator[Item], plan: Plan, tally: Tally) -> None:
+        with ExitStack() as stack:
+            writing = _Writing(self.store, plan, tally)
+            stack.callback(writing.abort)
+            for window in stack.enter_context(_ahead(_windows(items), self.stop)):
+                vectors = self._embed([item.text for item in window if isinstance(item, Piece)], tally)
+                if vectors is None:
+                    return
+                with tally.timed("store"):
+                    writing.take(window, vectors)
 
-    def _given(
-        self, documents: Iterable[Document], known: dict[str, str], report: IngestReport
-    ) -> Iterator[_Prepared]:
-        for document in documents:
-            name = document_id(document)
-            with _timed(report, "chunk"):
-                chunks = self._chunk(document)
-            digest = self._digest("\0".join(piece.id for piece in chunks).encode())
-            if known.get(name) == digest:
-                report.unchanged.append(name)
-            elif not chunks:
-                report.skipped.append((name, "there is no text in it"))
-            else:
-                yield _Prepared(name, digest, chunks)
-                continue
-            self.progress.advance(1, 0)
+    def _embed(self, texts: list[str], tally: Tally) -> Vectors | None:
+        """The vectors of some texts; None if the work was stopped."""
+        with tally.timed("embed"):
+            for ready in self.embeddings.prepare(texts):
+                tally.embedded(ready)
+                if self.stop.is_set():
+                    return None
+            return self.embeddings.prepared(texts)
 
-    def _index(self, prepared: Iterable[_Prepared], known: dict[str, str], report: IngestReport) -> None:
-        waiting: list[_Prepared] = []
-        for document in prepared:
-            waiting.append(document)
-            if sum(len(one.chunks) for one in waiting) >= _BATCH:
-                self._store(waiting, known, report)
-                waiting = []
-            if self.stop.is_set():
-                return
-        self._store(waiting, known, report)
 
-    def _store(self, documents: list[_Prepared], known: dict[str, str], report: IngestReport) -> None:
-        texts = [piece.searched_text for document in documents for piece in document.chunks]
-        if not texts:
-            return
-        with _timed(report, "embed"):
-            vectors = self.embeddings.embed_documents(texts)
+@dataclass
+class _Writing:
+    """The document that is being written, which may go on over many windows."""
+
+    store: VectorStore
+    plan: Plan
+    tally: Tally
+    planned: Planned | None = None
+    writer: Writer | None = None
+    count: int = 0
+
+    def take(self, window: Sequence[Item], vectors: Vectors) -> None:
+        """Write a window; ``vectors`` are those of its pieces."""
         first = 0
-        for document in documents:
-            last = first + len(document.chunks)
-            with _timed(report, "store"):
-                self.store.replace(document.name, document.digest, document.chunks, vectors[first:last])
-            changed = report.changed if document.name in known else report.added
-            if document.name not in changed:
-                changed.append(document.name)
-            known[document.name] = document.digest
-            report.chunks += len(document.chunks)
-            self.progress.advance(1, len(document.chunks))
-            first = last
+        run: list[Piece] = []
+        for item in [*window, None]:
+            if isinstance(item, Piece):
+                run.append(item)
+                continue
+            if run:
+                assert self.writer is not None
+                self.writer.add([piece.chunk for piece in run], vectors[first : first + len(run)])
+                self.count += len(run)
+                first += len(run)
+                run = []
+            if isinstance(item, Begin):
+                self.planned, self.count = item.planned, 0
+                self.writer = self.store.writer(item.planned.name, item.planned.digest)
+            elif isinstance(item, End):
+                self._end(item.failure)
 
-    def _chunk(self, document: Document) -> list[Chunk]:
-        return list(
-            chunk(
-                document,
-                budget=self.embeddings.max_tokens,
-                count=self.embeddings.count_tokens,
-            )
-        )
+    def abort(self) -> None:
+        if self.writer is not None:
+            self.writer.abort()
+            self.writer = None
 
-    def _digest(self, content: bytes) -> str:
-        salt = f"{_FORMAT}:{self.embeddings.max_tokens}:".encode()
-        return blake2b(salt + content, digest_size=16).hexdigest()
-
-
-def as_documents(texts: str | Document | Iterable[str | Document]) -> list[Document]:
-    """Texts or documents, exactly as given.
-
-    Raises `InvalidInputError` for anything else.
-    """
-    given = [texts] if isinstance(texts, str | Document) else list(texts)
-    documents = []
-    for number, text in enumerate(given, start=1):
-        document = Document(text=text) if isinstance(text, str) else text
-        if not isinstance(document, Document):
-            raise InvalidInputError(
-                f"Item {number} is a {type(text).__name__}, not a text.",
-                "rag.add takes texts or Documents; for files and folders use rag.ingest.",
-            )
-        if _HALF.search(document.text):
-            raise InvalidInputError(
-                f"Item {number} has half of a character in it (a lone surrogate).",
-                'Read it with the right encoding, or use text.encode("utf-8", "replace").decode().',
-            )
-        documents.append(document)
-    return documents
+    def _end(self, failure: str) -> None:
+        assert self.planned is not None and self.writer is not None
+        planned, known = self.planned, self.plan.known
+        if failure:
+            self.abort()
+            kept = " What it held before stays in the index." if planned.name in known else ""
+            self.tally.failed(planned.source, failure + kept)
+        else:
+            self.writer.commit()
+            self.writer = None
+            if planned.moved_from:
+                self.store.remove(planned.moved_from)
+            if self.count:
+                self.tally.stored(planned.source, self.count, _outcome(planned, known))
+                known[planned.name] = planned.digest
+            else:
+                known.pop(planned.name, None)
+                self.tally.skipped(planned.source, "there is no text in it")
+        self.tally.finished()
 
 
 @contextmanager
-def _timed(report: IngestReport, stage: str) -> Iterator[None]:
-    begin = time.perf_counter()
+def _on(cores: int | None) -> Iterator[None]:
+    """On the first so many cores, where the system lets a thread be bound; what it starts is bound too."""
+    if cores is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:cores])
     try:
         yield
     finally:
-        report.seconds[stage] = report.seconds.get(stage, 0.0) + time.perf_counter() - begin
+        os.sched_setaffinity(0, before)
+
+
+def _outcome(planned: Planned, known: dict[str, str]) -> str:
+    if planned.moved_from:
+        return "moved"
+    return "changed" if planned.name in known else "added"
+
+
+def _windows(items: Iterator[Item]) -> Iterator[list[Item]]:
+    window: list[Item] = []
+    chunks = 0
+    for item in items:
+        window.append(item)
+        chunks += isinstance(item, Piece)
+        if chunks == _WINDOW:
+            yield window
+            window, chunks = [], 0
+    if window:
+        yield window
+
+
+@contextmanager
+def _ahead(windows: Iterator[list[Item]], stop: threading.Event) -> Iterator[Iterator[list[Item]]]:
+    """The windows, made in a thread that is a little ahead; it is over when the block is left."""
+    waiting: queue.Queue[list[Item] | BaseException | None] = queue.Queue(_AHEAD)
+    left = threading.Event()
+
+    def put(item: list[Item] | BaseException | None) -> bool:
+        while not left.is_set() and not stop.is_set():
+            with suppress(queue.Full):
+                waiting.put(item, timeout=0.1)
+                return True
+        return False
+
+    def make() -> None:
+        end: BaseException | None = None
+        try:
+            for window in windows:
+                if not put(window):
+                    break
+        except BaseException as error:
+            end = error
+        finally:
+            windows.close()  # type: ignore[attr-defined]
+            put(end)
+
+    def take() -> Iterator[list[Item]]:
+        while not stop.is_set():
+            with suppress(queue.Empty):
+                item = waiting.get(timeout=0.1)
+                if item is None:
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+
+    thread = threading.Thread(target=make, name="ragnb-reading")
+    thread.start()
+    try:
+        yield take()
+    finally:
+        left.set()
+        thread.join()

@@ -12,7 +12,22 @@ from ragnb.errors import IngestError, InvalidInputError
 Loader = Callable[[Path], Iterable[Document]]
 
 _loaders: dict[str, Loader] = {}
-_BUILT_IN = ("ragnb.ingest.markdown", "ragnb.ingest.text", "ragnb.ingest.html")
+_BUILT_IN = [
+    "code",
+    "delimited",
+    "html",
+    "jsonl",
+    "jupyter",
+    "mail",
+    "markdown",
+    "pdf.loader",
+    "powerpoint",
+    "spreadsheet",
+    "subtitles",
+    "text",
+    "word",
+]
+ARCHIVES = frozenset([".zip"])
 
 
 def loader(*suffixes: str) -> Callable[[Loader], Loader]:
@@ -20,8 +35,8 @@ def loader(*suffixes: str) -> Callable[[Loader], Loader]:
 
     ::
 
-        @loader(".log")
-        def load_log(path):
+        @loader(".chat")
+        def load_chat(path):
             yield Document(text=path.read_text(), source=path.as_posix(), title=path.name)
 
     A loader raises `IngestError` for what it cannot read. Raises `InvalidInputError` for a suffix
@@ -31,7 +46,7 @@ def loader(*suffixes: str) -> Callable[[Loader], Loader]:
     if wrong or not suffixes:
         raise InvalidInputError(
             f"A loader cannot be registered for {wrong or 'nothing'}.",
-            'Name the suffixes with their dots: @loader(".log").',
+            'Name the suffixes with their dots: @loader(".chat").',
         )
 
     def register(function: Loader) -> Loader:
@@ -46,11 +61,26 @@ def loader(*suffixes: str) -> Callable[[Loader], Loader]:
 def suffixes() -> frozenset[str]:
     """The suffixes that can be read, in lower case and with their dots."""
     _load_built_in()
-    return frozenset(_loaders)
+    return frozenset(_loaders) | ARCHIVES
+
+
+def is_built_in(suffix: str) -> bool:
+    """Whether the loader of a suffix is ragnb's own, which any process can import."""
+    return not identity(suffix)
+
+
+def identity(suffix: str) -> str:
+    """The name of a loader that is not ragnb's own; nothing for those that are."""
+    _load_built_in()
+    function = _loaders.get(suffix.lower())
+    if function is None or function.__module__.startswith("ragnb.ingest."):
+        return ""
+    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def load(path: Path) -> Iterator[Document]:
-    """The documents of a file. Raises `IngestError` for an unknown or unreadable format."""
+    """The documents of a file that is no archive. Raises `IngestError` for an unknown or unreadable
+    format."""
     _load_built_in()
     try:
         read = _loaders[path.suffix.lower()]
@@ -69,7 +99,7 @@ def _load_built_in() -> None:
         return
     _imported.update(_BUILT_IN)
     for module in _BUILT_IN:
-        importlib.import_module(module)
+        importlib.import_module(f"ragnb.ingest.formats.{module}")
 
 
 _imported: set[str] = set()

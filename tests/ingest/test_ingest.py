@@ -1,207 +1,17 @@
-"""Documents in: read with true places, cut to size, nothing lost, unchanged files left alone."""
+"""The whole way: incremental by content, told document by document."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import re
+import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ragnb import RAGPipeline
-from ragnb.documents import Block, Document
-from ragnb.errors import IngestError, InvalidInputError
-from ragnb.ingest.chunking import chunk, document_id
-from ragnb.ingest.files import find
-from ragnb.ingest.loaders import load, loader
-
-
-def count(texts):
-    return [len(re.findall(r"\w+|[^\w\s]", text)) for text in texts]
-
-
-def chunks_of(path, budget=120):
-    return [piece for document in load(path) for piece in chunk(document, budget=budget, count=count)]
-
-
-def words(text):
-    return re.findall(r"\w+", text)
-
-
-@pytest.mark.parametrize("budget", [60, 120, 400])
-def test_places_are_true(handbook, budget):
-    """Opening the source at a chunk's lines finds the chunk's words there."""
-    for path in find([handbook]).files:
-        lines = path.read_text().split("\n")
-        for piece in chunks_of(path, budget):
-            first, last = piece.locator.lines
-            there = set(words(re.sub(r"<[^>]+>", " ", "\n".join(lines[first - 1 : last]))))
-            header = piece.text.split("\n")[0] if piece.text.startswith(("|", "```")) else ""
-            missing = set(words(piece.text)) - set(words(header)) - there
-            assert not missing, (path, piece.locator, missing)
-
-
-@pytest.mark.parametrize("budget", [60, 120, 400])
-def test_chunks_fit_and_nothing_is_lost(handbook, budget):
-    """No chunk is over the budget, and every word of every block is in some chunk or its headings."""
-    for path in find([handbook]).files:
-        pieces = chunks_of(path, budget)
-        assert all(count([piece.searched_text])[0] <= budget for piece in pieces)
-        kept = {word for piece in pieces for word in words(piece.searched_text)}
-        for document in load(path):
-            for block in document.blocks:
-                assert set(words(block.text)) <= kept, block
-
-
-def test_headings_are_the_path(handbook):
-    """A chunk carries the headings above it."""
-    found = {piece.locator.heading for piece in chunks_of(handbook / "refunds.md")}
-    assert ("Refunds and changes", "What you get back") in found
-
-
-def test_tables_keep_their_header(tmp_path):
-    """A table that is too long for a chunk has its header again in each part."""
-    path = tmp_path / "t.md"
-    rows = "\n".join(f"| {n} | value number {n} |" for n in range(100))
-    path.write_text(f"# T\n\n| key | value |\n| --- | --- |\n{rows}\n")
-    pieces = chunks_of(path, 80)
-    assert len(pieces) > 5
-    assert all(piece.text.startswith("| key | value |\n| --- | --- |\n") for piece in pieces)
-    first, _ = pieces[3].locator.lines
-    assert pieces[3].text.split("\n")[2] == path.read_text().split("\n")[first - 1]
-
-
-def test_code_keeps_its_fence(tmp_path):
-    """Code that is too long for a chunk is fenced in each part."""
-    path = tmp_path / "c.md"
-    path.write_text("```py\n" + "\n".join(f"x{n} = {n}" for n in range(100)) + "\n```\n")
-    assert all(p.text.startswith("```py\n") and p.text.endswith("\n```") for p in chunks_of(path, 60))
-
-
-def test_html_without_what_surrounds_it(handbook):
-    """Scripts, styles, navigation and footers are not read; tables become Markdown."""
-    text = "\n".join(piece.text for piece in chunks_of(handbook / "cabins.html", 400))
-    assert "| Sleeper Plus | 1 or 2 | 80 cm | in the cabin | in the cabin |" in text
-    for word in ("window.visits", "border-collapse", "Imprint", "the night is on the way"):
-        assert word not in text
-
-
-@pytest.mark.parametrize(
-    ("html", "texts"),
-    [
-        (b"", []),
-        (b"<p>caf\xe9", ["café"]),
-        (b'<meta charset="utf-8"><p>caf\xc3\xa9', ["café"]),
-        (b"<p>one<br>two<p hidden>no<script>no</script><b>bo</b>ld", ["one\ntwo"]),
-        (b"<ul><li>a<ul><li>b</ul><li>c</ul>", ["- a\n  - b\n- c"]),
-        (b"<ol><li>a<li>b</ol><pre>x\n  y\n</pre>", ["1. a\n2. b", "```\nx\n  y\n```"]),
-        (b"<div>a<div>b</div>c</div><img src=x alt=picture>", ["a", "b", "c", "picture"]),
-        (b"<dl><dt id=f>f(x)<dd>Doubles.</dl><p>After.", ["f(x)", "Doubles.", "", "After."]),
-        (b"<h1>A&amp;B<a class=headerlink>#</a></h1>", ["A&B"]),
-        (b"<table><tr><td>a|b<td>c</table>", ["| a\\|b | c |\n| --- | --- |"]),
-        (b"<div>" * 1_000 + b"deep", ["deep"]),
-    ],
-)
-def test_html_of_all_kinds(tmp_path, html, texts):
-    """Broken, nested, mislabelled and huge HTML is read as a browser would show it."""
-    path = tmp_path / "x.html"
-    path.write_bytes(html)
-    (document,) = load(path)
-    found = [block.text for block in document.blocks]
-    assert found == texts
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "Grüße €".encode(),
-        b"\xef\xbb\xbf" + "Grüße €".encode(),
-        "Grüße €".encode("utf-16"),
-        "Grüße €".encode("cp1252"),
-    ],
-)
-def test_text_in_any_encoding(tmp_path, content):
-    """UTF-8 with and without a mark, UTF-16 and Windows-1252 are read."""
-    path = tmp_path / "x.txt"
-    path.write_bytes(content)
-    (document,) = load(path)
-    assert [block.text for block in document.blocks] == ["Grüße €"]
-
-
-def test_front_matter_is_metadata(tmp_path):
-    """Front matter gives the title and metadata, and the lines stay true."""
-    path = tmp_path / "x.md"
-    path.write_text("---\ntitle: The title\ndate: 2026-04-01\n---\n# Heading\n\nText.\n")
-    (document,) = load(path)
-    assert (document.title, document.metadata) == ("The title", {"date": "2026-04-01"})
-    assert [(b.text, b.locator.lines) for b in document.blocks] == [("Heading", (5, 5)), ("Text.", (7, 7))]
-
-
-BLOCKS = st.lists(
-    st.builds(
-        Block,
-        st.text("ab c.\n|-", max_size=120),
-        st.sampled_from(["paragraph", "list", "table", "code", "heading"]),
-        st.integers(1, 3),
-    ),
-    max_size=8,
-)
-
-
-@given(BLOCKS, st.integers(40, 90))
-def test_any_blocks(blocks, budget):
-    """Whatever the blocks, chunks have ids of their own, fit, and keep every word."""
-    document = Document(source="x", blocks=blocks)
-    pieces = list(chunk(document, budget=budget, count=count))
-    assert len({piece.id for piece in pieces}) == len(pieces)
-    kept = " ".join(piece.searched_text for piece in pieces)
-    for block in blocks:
-        assert set("".join(words(block.text))) <= set(kept)
-
-
-def test_an_added_text_is_one_chunk_as_it_is():
-    """A short text without structure is a chunk exactly as given, identified by its content."""
-    document = Document("Just so.")
-    (piece,) = chunk(document, budget=256, count=count)
-    assert (piece.text, piece.title, piece.source) == ("Just so.", "", "")
-    assert piece.document == document_id(document) == document_id(Document("Just so."))
-
-
-# ---- which files ----------------------------------------------------------------------------------
-
-
-def test_files_folders_and_globs(tmp_path):
-    """Paths mean files, whole folders without what is hidden, or globs; none twice."""
-    for name in ("a.md", "b/c.txt", "b/.hidden.md", ".git/d.md", "b/e.xyz", "__pycache__/f.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("text")
-    os.symlink(tmp_path, tmp_path / "b" / "loop")
-    found = find([".", "a.md", "b/*.txt", "b/**/*.txt"])
-    assert [path.name for path in found.files] == ["a.md", "c.txt"]
-    assert found.skipped == [("b/e.xyz", "no loader for .xyz")]
-    with pytest.raises(InvalidInputError, match="There is no file"):
-        find(["nothing/here"])
-
-
-def test_a_loader_of_ones_own(tmp_path, monkeypatch):
-    """@loader adds a format in a few lines."""
-    from ragnb.ingest import loaders
-
-    loaders._load_built_in()
-    monkeypatch.setattr(loaders, "_loaders", dict(loaders._loaders))
-
-    @loader(".shout")
-    def load_shout(path):
-        yield Document(text=path.read_text().upper(), source=path.as_posix())
-
-    (tmp_path / "x.SHOUT").write_text("hello")
-    assert [d.text for d in load(tmp_path / "x.SHOUT")] == ["HELLO"]
-    with pytest.raises(IngestError, match=r"No loader reads \.xyz"):
-        list(load(tmp_path / "x.xyz"))
-
-
-# ---- the whole way --------------------------------------------------------------------------------
+from ragnb.documents import Document
+from ragnb.errors import InvalidInputError
+from tests.ingest.test_kill import Hashed
 
 
 def test_incremental(tmp_path, minilm):
@@ -269,3 +79,223 @@ def test_half_a_character(minilm):
         rag.add("broken \ud800 text")
     rag.add("Cats purr.")
     assert rag.query("Do cats purr \ud800?").startswith("Cats purr.")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three small documents."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "cats.md").write_text("# Cats\n\nCats purr.\n\n## Food\n\nCats eat fish.")
+    (folder / "dogs.txt").write_text("Dogs bark.")
+    (folder / "birds.md").write_text("# Birds\n\nBirds sing.")
+    return folder
+
+
+@pytest.fixture
+def rag(tmp_path, minilm):
+    """A pipeline with a home."""
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=tmp_path / "home")
+    yield rag
+    rag.close()
+
+
+def names(*files):
+    return [file.as_posix() for file in files]
+
+
+def test_what_is_gone_leaves_the_index(rag, folder):
+    """A deleted file is removed when its folder, a glob that meant it, or it itself is ingested again."""
+    rag.ingest(folder)
+    (folder / "dogs.txt").unlink()
+    assert rag.ingest(folder / "*.md").removed == []
+    assert rag.ingest(folder / "*.txt").removed == ["docs/dogs.txt"]
+    (folder / "birds.md").unlink()
+    assert rag.ingest(folder / "birds.md").removed == ["docs/birds.md"]
+    (folder / "cats.md").unlink()
+    assert rag.ingest(folder).removed == ["docs/cats.md"]
+    assert len(rag.vectorstore) == 0
+    with pytest.raises(InvalidInputError, match="There is no file"):
+        rag.ingest(folder / "birds.md")
+
+
+def test_what_is_elsewhere_stays(rag, folder, tmp_path):
+    """Ingesting one folder takes nothing out that belongs to another, nor what was given as a text."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.md").write_text("Foxes run.")
+    rag.ingest(folder, other)
+    rag.add([Document("Owls hoot.", source="docs/owls.md")])
+    (other / "x.md").unlink()
+    assert rag.ingest(folder).removed == []
+    assert len(rag.documents()) == 5
+
+
+@pytest.mark.parametrize("target", ["pets/cats.md", "felines.md", "hounds.txt"])
+def test_a_moved_file_keeps_its_embeddings(rag, folder, target):
+    """Moved or renamed, nothing is embedded again, and the new place is what is cited."""
+    rag.ingest(folder)
+    source = folder / ("dogs.txt" if target.endswith("txt") else "cats.md")
+    (folder / target).parent.mkdir(exist_ok=True)
+    source.rename(folder / target)
+    misses = rag.embeddings.misses
+    report = rag.ingest(folder)
+    assert (report.moved, report.removed, rag.embeddings.misses) == (names(folder / target), [], misses)
+    assert len(rag.documents()) == 3
+    assert {one.source for one in rag.documents()} >= set(names(folder / target))
+    assert rag.ingest(folder).unchanged == names(*sorted(p for p in folder.rglob("*.*")))
+
+
+def test_a_file_has_one_name(rag, folder, monkeypatch):
+    """The same folder, given as another path or from elsewhere, is the same documents."""
+    rag.ingest(folder)
+    monkeypatch.chdir(folder)
+    assert len(rag.ingest(".").unchanged) == 3
+    assert len(rag.ingest("../docs/cats.md").unchanged) == 1
+    assert len(rag.documents()) == 3
+
+
+def test_the_whole_project_moves(folder, tmp_path, minilm):
+    """A project that is moved with its home has nothing to do."""
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=tmp_path / "home")
+    rag.ingest(folder)
+    rag.close()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("docs", "home"):
+        (tmp_path / name).rename(elsewhere / name)
+    again = RAGPipeline(llm="extractive", embeddings=minilm, home=elsewhere / "home")
+    assert len(again.ingest(elsewhere / "docs").unchanged) == 3
+    again.close()
+
+
+def test_documents_are_listed_and_removed(rag, folder):
+    """documents() names what is in, with its metadata; remove() takes files, folders and sources out."""
+    rag.ingest(folder)
+    rag.add(Document("Owls hoot at night.", source="owl", title="Owls", metadata={"year": 2024}))
+    listed = {one.source: one for one in rag.documents()}
+    assert (listed["owl"].title, listed["owl"].metadata) == ("Owls", {"year": 2024})
+    assert (listed[(folder / "cats.md").as_posix()].chunks) == 2
+    assert "Owls" in str(rag.documents()) and "<table>" in rag.documents()._repr_html_()
+    with pytest.raises(InvalidInputError, match="No document in the index"):
+        rag.remove("owl", "nothing")
+    assert rag.remove("owl").removed == ["owl"]
+    assert rag.remove(folder / "cats.md").removed == names(folder / "cats.md")
+    assert sorted(rag.remove(folder).removed) == names(folder / "birds.md", folder / "dogs.txt")
+    assert str(rag.documents()) == "No documents."
+
+
+def test_a_passage_in_its_surroundings(rag, tmp_path):
+    """The neighbours of a passage are those of its own document, in order."""
+    text = "\n\n".join(f"## Part {n}\n\nText number {n}." for n in range(9))
+    (tmp_path / "a.md").write_text("# A\n\n" + text)
+    (tmp_path / "b.md").write_text("# B\n\nOther text.")
+    rag.ingest(tmp_path / "a.md", tmp_path / "b.md")
+    answer = rag.start("What is text number 4?")
+    answer.wait()
+    hit = next(hit for hit in answer.candidates if "number 4" in hit.chunk.text)
+    assert [c.text for c in rag.surroundings(hit)] == [f"Text number {n}." for n in (3, 4, 5)]
+    first = rag.surroundings(hit, before=100, after=0)
+    assert [c.text for c in first] == [f"Text number {n}." for n in range(5)]
+
+
+def test_where(rag, tmp_path):
+    """Only documents whose metadata fits are searched; a filter that means nothing is told at once."""
+    for year in (2023, 2024, 2025):
+        (tmp_path / f"{year}.md").write_text(f"---\ndate: {year}-05-01\n---\nThe fee was {year} euros.")
+    rag.ingest(tmp_path / "20*.md")
+    answer = rag.start("What was the fee?", where={"year": {"gte": 2024}, "format": "md"})
+    answer.wait()
+    assert {hit.chunk.metadata["year"] for hit in answer.candidates} == {2024, 2025}
+    assert answer.events[0].where == {"year": {"gte": 2024}, "format": "md"}
+    assert rag.query("What was the fee?", where={"date": {"lt": "2024-01-01"}}).startswith(
+        "The fee was 2023"
+    )
+    with pytest.raises(InvalidInputError):
+        rag.ask("What was the fee?", where={"year": {"about": 2024}})
+
+
+def test_without_its_context(folder, minilm):
+    """contextual=False embeds and indexes the text of a chunk alone."""
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=None, contextual=False)
+    rag.ingest(folder / "cats.md")
+    (name,) = rag.vectorstore.documents()
+    assert [chunk.searched_text for chunk in rag.vectorstore.chunks(name)] == [
+        "Cats purr.",
+        "Cats eat fish.",
+    ]
+
+
+def test_moving_to_another_store(rag, folder):
+    """move() copies the index without embedding anything, and is used from then on."""
+    rag.ingest(folder)
+    misses = rag.embeddings.misses
+    assert rag.move("memory") == 3
+    assert type(rag.vectorstore).__name__ == "InMemoryVectorStore"
+    assert rag.query("What do cats eat?").startswith("Cats eat fish.")
+    assert rag.embeddings.misses - misses == 0 or rag.ingest(folder).unchanged
+    assert len(rag.ingest(folder).unchanged) == 3
+
+
+def test_an_interrupt_keeps_what_is_done(tmp_path, minilm):
+    """Cancelled in the middle, an ingest stops; the next one goes on and ends as an undisturbed one."""
+
+    class Slow:
+        """The model, which asks for a stop after so many batches."""
+
+        def __init__(self, inner):
+            self.inner, self.calls = inner, 0
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def embed_documents(self, texts):
+            self.calls += 1
+            if self.calls == 2:
+                loop.call_soon_threadsafe(task.cancel)
+                assert stopped.wait(30)
+            return self.inner.embed_documents(texts)
+
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for n in range(300):
+        (folder / f"{n}.md").write_text(f"# Document {n}\n\nIt says {n}.")
+
+    async def interrupted():
+        nonlocal loop, task
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(rag.aingest(folder))
+        task.add_done_callback(lambda _: stopped.set())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    loop = task = None
+    stopped = threading.Event()
+    rag = RAGPipeline(llm="extractive", embeddings=Slow(minilm), home=tmp_path / "home")
+    asyncio.run(interrupted())
+    assert len(rag.documents()) == 0
+    report = rag.ingest(folder)
+    assert (len(report.added), report.cache_hits) == (300, 256)
+    rag.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no threads to cores")
+def test_at_most_the_cores_it_is_told(folder):
+    """Reading and embedding stay on so many cores; the thread has its own again after it."""
+    seen = []
+
+    class Watched(Hashed):
+        def embed_documents(self, texts):
+            seen.append(len(os.sched_getaffinity(0)))
+            return super().embed_documents(texts)
+
+    before = os.sched_getaffinity(0)
+    rag = RAGPipeline(llm="extractive", embeddings=Watched(), home=None, cores=1)
+    rag.ingest(folder)
+    assert seen == [1] and os.sched_getaffinity(0) == before
+
+
+def test_a_number_of_cores(minilm):
+    """The number of cores is checked, and named in the sentence."""
+    with pytest.raises(InvalidInputError, match="cores=0"):
+        RAGPipeline(llm="extractive", embeddings=minilm, home=None, cores=0)

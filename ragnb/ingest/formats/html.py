@@ -12,93 +12,31 @@ from pathlib import Path
 from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
-from ragnb.documents import Block, BlockKind, Document, Locator
-from ragnb.errors import IngestError
+from ragnb.documents import Block, Document, Scalar
+from ragnb.ingest.formats.html_blocks import HIDING, Reader
+from ragnb.ingest.formats.text import encoding_of, title_from
 from ragnb.ingest.loaders import loader
-from ragnb.ingest.text import title_from
 
-_DROPPED = frozenset(
-    [
-        "script",
-        "style",
-        "nav",
-        "aside",
-        "template",
-        "noscript",
-        "form",
-        "button",
-        "select",
-        "input",
-        "textarea",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "head",
-        "dialog",
-    ]
-)
-_BLOCK = frozenset(
-    [
-        "address",
-        "article",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_STRUCTURED = ".//pre | .//table | .//dl | .//h2 | .//h3 | .//h4"  # what a plain list cannot hold
 _SPACE = re.compile(r"\s+")
 _CHARSET = re.compile(rb"<meta[^>]+charset|<\?xml[^>]+encoding", re.IGNORECASE)
 
 
 @loader(".html", ".htm", ".xhtml")
 def load_html(path: Path) -> Iterator[Document]:
-    """One document a file; its title is ``<title>`` without the site's name, else its first heading."""
+    """One document a file; its title is ``<title>`` without the site's name, else its first heading. Its
+    metadata are the language, author and date that the page states."""
     content = path.read_bytes()
-    if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise IngestError("It is a binary file, not HTML.")
-    title, blocks = read(content)
+    root = _parse(content)
+    if root is None:
+        yield Document(title=title_from(path), source=path.as_posix())
+        return
+    title = _SPACE.sub(" ", root.findtext(".//title") or "").strip()
+    blocks = list(Reader().blocks(_main(root)))
     heading = next((block.text for block in blocks if block.kind == "heading" and block.text), "")
     if heading and heading in title:  # “Refunds — Nordlys”: the site's name says nothing about the page
         title = heading
     title = title or heading or title_from(path)
-    yield Document(title=title, source=path.as_posix(), blocks=blocks)
+    yield Document(title=title, source=path.as_posix(), metadata=_metadata(root), blocks=blocks)
 
 
 def read(content: bytes) -> tuple[str, list[Block]]:
@@ -107,22 +45,103 @@ def read(content: bytes) -> tuple[str, list[Block]]:
     if root is None:
         return "", []
     title = _SPACE.sub(" ", root.findtext(".//title") or "").strip()
-    return title, list(_Reader().blocks(_main(root)))
+    return title, list(Reader().blocks(_main(root)))
+
+
+def _metadata(root: HtmlElement) -> dict[str, Scalar]:
+    """What a page says of itself: its language, author and date."""
+    found: dict[str, Scalar] = {}
+    if language := (root.get("lang") or "").strip().lower():
+        found["lang"] = language.partition("-")[0]
+    said = {
+        (meta.get("name") or meta.get("property") or "").lower(): (meta.get("content") or "").strip()
+        for meta in root.iter("meta")
+    }
+    if date := next((said[name] for name in _DATES if said.get(name)), ""):
+        found["date"] = date[:10]
+    if author := said.get("author"):
+        found["author"] = author
+    return found
 
 
 def _parse(content: bytes) -> HtmlElement | None:
     encoding = None
     if not _CHARSET.search(content[:4096]):
-        try:
-            content.decode("utf-8")
-            encoding = "utf-8"
-        except UnicodeDecodeError:
-            encoding = "cp1252"
+        encoding = encoding_of(content)
     try:
         parser = HTMLParser(encoding=encoding, huge_tree=True, remove_comments=True)
-        return document_fromstring(content, parser=parser)
+        root = document_fromstring(content, parser=parser)
+        if any("Excessive depth" in error.message for error in parser.error_log):
+            # libxml2 stops at 2,048 levels, and leaves out the rest of the page.
+            parser = HTMLParser(encoding=encoding, huge_tree=True, remove_comments=True)
+            root = document_fromstring(_flattened(content), parser=parser)
+        _mark_hidden(root)
+        return root
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):  # an empty page
         return None
+
+
+def _mark_hidden(root: HtmlElement) -> None:
+    """What a page's own styles hide by class or id is not for readers, and is not read."""
+    sheets = " ".join(style.text or "" for style in root.iter("style"))
+    hidden = {
+        name
+        for selectors, rules in _RULE.findall(_COMMENT.sub("", sheets))
+        if HIDING.search(rules)
+        for name in _SIMPLE.findall(selectors)
+    }
+    if not hidden:
+        return
+    for element in root.iter(etree.Element):
+        names = {f".{name}" for name in (element.get("class") or "").split()}
+        if not hidden.isdisjoint(names | {f"#{element.get('id')}"}):
+            element.set("hidden", "")
+
+
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_SIMPLE = re.compile(r"(?:^|,)\s*\w*([.#][\w-]+)\s*(?=,|$)")
+
+
+def _flattened(content: bytes) -> bytes:
+    """A page without the tags that are nested deeper than anything that is seen; its lines stay."""
+    is_kept: list[bool] = []
+    depth = 0
+
+    def flatten(tag: re.Match[bytes]) -> bytes:
+        nonlocal depth
+        name = tag[2].lower()
+        if name in _VOID or tag[0].endswith(b"/>"):
+            return tag[0]
+        if tag[1]:
+            kept = is_kept.pop() if is_kept else True
+            depth -= kept
+        else:
+            limit = (
+                _DEEPEST + 8 if name in _IN_TABLE else _DEEPEST
+            )  # text between a row and its cell is lost
+            kept = depth < limit and (not is_kept or is_kept[-1])
+            is_kept.append(kept)
+            depth += kept
+        return tag[0] if kept else b"<br>" + b"\n" * tag[0].count(b"\n")
+
+    return _TAG.sub(flatten, content)
+
+
+_TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
+_VOID = frozenset(b"area base br col embed hr img input link meta source track wbr".split())
+_IN_TABLE = frozenset((b"tbody", b"thead", b"tfoot", b"tr", b"td", b"th"))
+_DEEPEST = 200
+_DATES = [
+    "article:modified_time",
+    "dcterms.modified",
+    "last-modified",
+    "date",
+    "dcterms.date",
+    "dc.date",
+    "article:published_time",
+    "dcterms.created",
+]
 
 
 def _main(root: HtmlElement) -> HtmlElement:
@@ -134,212 +153,3 @@ def _main(root: HtmlElement) -> HtmlElement:
             return element
     body = root.find("body")
     return root if body is None else body
-
-
-class _Reader:
-    """Walks a tree without recursion, and gathers text until a block ends."""
-
-    def __init__(self) -> None:
-        self._words: list[str] = []
-        self._lines = (0, 0)
-
-    def blocks(self, root: HtmlElement) -> Iterator[Block]:
-        stack: list[tuple[str, HtmlElement, str]] = [("enter", root, "")]
-        while stack:
-            step, element, text = stack.pop()
-            if step == "text":
-                self._add(text, element)
-                continue
-            tag = element.tag if isinstance(element.tag, str) else ""
-            if step == "break":
-                yield from self._flush()
-                if tag == "dl" and element.find("dt[@id]") is not None:
-                    yield Block("", "heading", _term_level(element))  # what follows is outside it
-                continue
-            if not tag or _is_dropped(element, tag, root):
-                continue
-            whole = self._whole(element, tag)
-            if whole is not None:
-                yield from self._flush()
-                if whole.text:
-                    yield whole
-                continue
-            if tag == "br":
-                self._words.append("\n")
-            elif tag == "img":
-                self._add(element.get("alt") or "", element)
-            if tag in _BLOCK:
-                yield from self._flush()
-                stack.append(("break", element, ""))
-            for child in reversed(element):
-                if child.tail:
-                    stack.append(("text", child, child.tail))
-                stack.append(("enter", child, ""))
-            if element.text:
-                stack.append(("text", element, element.text))
-        yield from self._flush()
-
-    def _whole(self, element: HtmlElement, tag: str) -> Block | None:
-        """The block of an element that is read as one piece; None for any other element."""
-        if tag in _HEADINGS:
-            return _block(element, _inline(element), "heading", _HEADINGS[tag])
-        if tag == "pre":
-            text = "".join(_texts(element)).strip("\n").rstrip()
-            return _block(element, f"```\n{text}\n```" if text else "", "code")
-        if tag in ("ul", "ol") and not element.xpath(_STRUCTURED):
-            return _block(element, _list(element), "list")
-        if tag == "table" and not element.xpath(".//table"):
-            return _block(element, _table(element), "table")
-        if tag == "dt" and element.get("id"):
-            return _term(element)
-        return None
-
-    def _add(self, text: str, element: HtmlElement) -> None:
-        if not text:
-            return
-        line = element.sourceline or 0
-        first, last = self._lines
-        self._lines = (first or line, max(last, line))
-        self._words.append(_SPACE.sub(" ", text))
-
-    def _flush(self) -> Iterator[Block]:
-        text = "".join(self._words)
-        text = "\n".join(_SPACE.sub(" ", line).strip() for line in text.split("\n")).strip()
-        lines = self._lines
-        self._words, self._lines = [], (0, 0)
-        if text:
-            yield Block(text, locator=Locator(lines=lines if lines[0] else None))
-
-
-def _term(element: HtmlElement) -> Block:
-    """A defined term (as in an API reference) is a heading of what defines it. Terms that share one
-    definition are one heading, made at the first of them."""
-    before = element.getprevious()
-    if before is not None and before.tag == "dt" and before.get("id"):
-        return Block("")
-    terms = [_inline(element)]
-    following = element.getnext()
-    while following is not None and following.tag == "dt":
-        terms.append(_inline(following))
-        following = following.getnext()
-    return _block(element, " / ".join(filter(None, terms)), "heading", _term_level(element))
-
-
-def _term_level(element: HtmlElement) -> int:
-    """Below every ``<h6>``; terms within a definition are deeper still."""
-    return 7 + sum(1 for _ in element.iterancestors("dd"))
-
-
-def _is_dropped(element: HtmlElement, tag: str, root: HtmlElement) -> bool:
-    if tag in _DROPPED or element.get("hidden") is not None:
-        return True
-    if element.get("aria-hidden") == "true" or "headerlink" in (element.get("class") or "").split():
-        return True
-    if tag in ("header", "footer"):
-        parent = element.getparent()
-        return parent is None or parent is root or parent.tag == "body"
-    style = (element.get("style") or "").replace(" ", "").lower()
-    return "display:none" in style or element.get("role") in ("navigation", "search", "banner")
-
-
-def _block(element: HtmlElement, text: str, kind: BlockKind, level: int = 0) -> Block:
-    first = element.sourceline or 0
-    last = max(first, *(e.sourceline or 0 for e in element.iter()))
-    if kind == "code":
-        last = max(last, first + text.count("\n"))
-    return Block(text, kind, level, Locator(lines=(first, last) if first else None))
-
-
-def _texts(element: HtmlElement) -> Iterator[str]:
-    """The texts below an element in order, without dropped elements; never recursive."""
-    stack: list[HtmlElement | str] = [element]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            yield item
-            continue
-        tag = item.tag if isinstance(item.tag, str) else ""
-        if not tag or (item is not element and _is_dropped(item, tag, element)):
-            continue
-        if tag == "br":
-            yield "\n"
-        elif tag == "img":
-            yield item.get("alt") or ""
-        for child in reversed(item):
-            if child.tail:
-                stack.append(child.tail)
-            stack.append(child)
-            if child.tag in _BLOCK:
-                stack.append(" ")
-        if item.text:
-            stack.append(item.text)
-
-
-def _inline(element: HtmlElement) -> str:
-    return _SPACE.sub(" ", "".join(_texts(element))).strip()
-
-
-def _list(element: HtmlElement) -> str:
-    """The items of a list as Markdown, those of lists within it indented."""
-    lines: list[str] = []
-    stack = [(element, 0, iter(list(element)), 1)]
-    while stack:
-        parent, depth, items, number = stack.pop()
-        for item in items:
-            if item.tag != "li":
-                continue
-            inner = [child for child in item.iter("ul", "ol") if _nearest_item(child) is item]
-            text = _SPACE.sub(" ", "".join(_own_texts(item, inner))).strip()
-            bullet = f"{number}." if parent.tag == "ol" else "-"
-            if text:
-                lines.append(f"{'  ' * depth}{bullet} {text}")
-            number += 1
-            if inner:
-                stack.append((parent, depth, items, number))
-                stack.extend((child, depth + 1, iter(list(child)), 1) for child in reversed(inner))
-                break
-    return "\n".join(lines)
-
-
-def _nearest_item(element: HtmlElement) -> HtmlElement | None:
-    return next(element.iterancestors("li"), None)
-
-
-def _own_texts(item: HtmlElement, inner: list[HtmlElement]) -> Iterator[str]:
-    """An item's texts, without those of the lists within it."""
-    stack: list[HtmlElement | str] = [item]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, str):
-            yield part
-            continue
-        tag = part.tag if isinstance(part.tag, str) else ""
-        if not tag or part in inner or _is_dropped(part, tag, item):
-            continue
-        if tag == "img":
-            yield part.get("alt") or ""
-        if tag == "br" or (tag in _BLOCK and part is not item):
-            yield " "
-        for child in reversed(part):
-            if child.tail:
-                stack.append(child.tail)
-            stack.append(child)
-        if part.text:
-            stack.append(part.text)
-
-
-def _table(element: HtmlElement) -> str:
-    """The rows of a table as a Markdown table, its caption above it."""
-    rows = [
-        [_inline(cell).replace("|", "\\|") for cell in row if cell.tag in ("td", "th")]
-        for row in element.iter("tr")
-    ]
-    rows = [row for row in rows if any(row)]
-    if not rows:
-        return ""
-    width = max(map(len, rows))
-    padded = [row + [""] * (width - len(row)) for row in rows]
-    lines = [f"| {' | '.join(row)} |" for row in padded]
-    lines.insert(1, f"|{' --- |' * width}")
-    caption = element.find("caption")
-    return "\n".join([_inline(caption), *lines] if caption is not None else lines)

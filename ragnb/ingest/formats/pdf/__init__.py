@@ -1,0 +1,1 @@
+"""PDF: words with their places become lines, columns, paragraphs, headings and tables."""
