@@ -8,120 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from math import log
+from collections.abc import AsyncIterator, Sequence
 
-import numpy as np
-
-from ragnb.embeddings.base import Vectors
 from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
-from ragnb.sentences import sentences
+from ragnb.llms.extractive_candidates import (
+    LIST_ITEM,
+    Candidate,
+    candidates,
+    joined,
+    leans_back,
+    tables_as_one,
+)
+from ragnb.llms.extractive_scoring import Embed, Scored, SentenceVectors, score
+from ragnb.llms.extractive_terms import stems
 
 DECLINED = "I found no answer in these documents."
 
-_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "get",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "its",
-        "me",
-        "much",
-        "many",
-        "my",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "should",
-        "so",
-        "that",
-        "the",
-        "their",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "am",
-        "may",
-        "must",
-    ]
-)
-_LEANS_BACK = re.compile(
-    r"(?:It|This|These|They|Those|That|He|She|Its|Their|Such|However|But|Otherwise|Then|Instead|There|"
-    r"In (?:this|that|these|those|both|such) \w+|For (?:this|that|these|those) \w+|"
-    r"The (?:same|latter|former))\b"
-)
-_TABLE_RULE = re.compile(r"\|?[\s:|-]+\|[\s:|-]*\Z")
-_LIST_ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s+")
-
-
-@dataclass(slots=True)
-class _Unit:
-    """A sentence, a list item or a table row of a passage, and how well it answers."""
-
-    passage: int
-    index: int
-    start: int
-    end: int
-    text: str
-    score: float = 0.0
-
-    @property
-    def is_row(self) -> bool:
-        return self.text.startswith("|") or self.text.count("|") >= 2
-
-    @property
-    def is_item(self) -> bool:
-        return _LIST_ITEM.match(self.text) is not None
+_ENOUGH = 0.75  # what a further sentence must reach, as a share of the best one's score
+_SAME = 0.92  # cosine from which two sentences say the same
+_ALIKE = 0.85  # cosine from which they say something of the same thing: another year's price
 
 
 class ExtractiveLLM:
@@ -135,8 +40,9 @@ class ExtractiveLLM:
     most
         The most sentences an answer has.
     least
-        What the best sentence must reach, in cosine + 0.6 × the share of the question's words in it, for
-        the question to count as answered.
+        What the best sentence must reach for the question to count as answered: its cosine with the
+        question + 0.3 × the share of the question's words in its passage, less 0.15 if the question
+        names what no passage names.
     """
 
     citing = True
@@ -144,14 +50,14 @@ class ExtractiveLLM:
 
     def __init__(
         self,
-        embed: Callable[[Sequence[str]], Vectors] | None = None,
+        embed: Embed | None = None,
         *,
         most: int = 4,
         least: float = 0.6,
     ) -> None:
         self.most = most
         self.least = least
-        self._embed = embed
+        self._vectors = SentenceVectors(embed) if embed else None
 
     def __repr__(self) -> str:
         return "ExtractiveLLM()"
@@ -163,7 +69,7 @@ class ExtractiveLLM:
         """The answer, word by word; see `ragnb.llms.base.LLM.stream`."""
         chosen = await asyncio.to_thread(self._choose, request)
         position = 0
-        for piece, unit in _compose(chosen, request) if chosen else [(DECLINED, None)]:
+        for piece, unit in _compose(chosen) if chosen else [(DECLINED, None)]:
             for word in re.findall(r"\s*\S+|\s+\Z", piece):
                 yield Text(word)
             end = position + len(piece)
@@ -175,124 +81,102 @@ class ExtractiveLLM:
         yield Usage(0, 0)
         yield Stop("stop")
 
-    def _choose(self, request: Request) -> list[_Unit]:
+    def _choose(self, request: Request) -> list[Candidate]:
         """The sentences of the answer in reading order; none if nothing speaks of the question."""
-        units = [
-            _Unit(number, index, start, end, hit.chunk.text[start:end])
-            for number, hit in enumerate(request.passages)
-            for index, (start, end) in enumerate(sentences(hit.chunk.text))
-        ]
-        rules = {(u.passage, u.index) for u in units if _TABLE_RULE.match(u.text)}
-        units = [
-            unit
-            for unit in units
-            if _is_quotable(unit)
-            and not rules & {(unit.passage, unit.index), (unit.passage, unit.index + 1)}
-        ]
-        if not units:
+        possible = tables_as_one(candidates(request.passages), set(stems(request.question)))
+        if not possible:
             return []
-        contexts = [request.passages[unit.passage].chunk.context for unit in units]
-        coverage = _coverage(request.question, units, contexts)
-        if self._embed is None:
-            similarity = np.array(coverage)
-            likeness = None
-        else:
-            texts = [unit.text for unit in units]
-            vectors = self._embed([request.question, *texts])
-            similarity = vectors[1:] @ vectors[0]
-            likeness = vectors[1:] @ vectors[1:].T
-        for unit, near, covered in zip(units, similarity, coverage, strict=True):
-            unit.score = 0.7 * float(near) + 0.3 * covered
-        is_answered = any(
-            near + 0.6 * covered >= self.least and (covered >= 0.2 or near >= 0.72)
-            for near, covered in zip(similarity, coverage, strict=True)
-        )
-        return self._pick(units, likeness) if is_answered else []
-
-    def _pick(self, units: list[_Unit], likeness: Vectors | None) -> list[_Unit]:
-        """The best sentences, without repeats, and those they lean on."""
-        ranked = sorted(range(len(units)), key=lambda i: (-units[i].score, i))
-        enough = 0.78 * units[ranked[0]].score
-        chosen: list[int] = []
-        for i in ranked:
-            if len(chosen) == self.most or units[i].score < enough:
-                break
-            if units[i].text.endswith(":") or any(_repeats(units, i, j, likeness) for j in chosen):
-                continue  # an introduction is quoted with what it introduces, or not at all
-            chosen.append(i)
-        kept = set(chosen)
-        for i in chosen:
-            kept |= _leaned_on(units, i)
-        best = {
-            passage: max(units[i].score for i in chosen if units[i].passage == passage)
-            for passage in {units[i].passage for i in chosen}
-        }
-        return [
-            units[i] for i in sorted(kept, key=lambda i: (-best[units[i].passage], units[i].passage, i))
-        ]
+        scored = score(request, possible, self._vectors)
+        if max(one.confidence for one in scored) < self.least:
+            return []
+        return _in_reading_order(_pick(_without_outdated(scored, request), self.most), possible)
 
 
-def _is_quotable(unit: _Unit) -> bool:
-    if unit.text.startswith(("```", "~~~")):
-        return False
-    words = len(_WORD.findall(unit.text))
-    end = unit.text.rstrip("\"'”’»)]*_`")[-1:]
-    return unit.is_row or unit.is_item or words >= 8 or (words >= 2 and end in tuple(".!?…;:。！？"))
+def _pick(scored: Sequence[Scored], most: int) -> list[Scored]:
+    """The best sentence for each part of the question, then those that come close to the best of all,
+    without repeats."""
+    # An introduction is quoted with what it introduces, or not at all.
+    free = [one for one in scored if not one.candidate.is_introduction]
+    chosen: list[Scored] = []
+    for part in range(len(scored[0].parts)):
+        enough = _ENOUGH * max((one.parts[part] for one in free), default=0.0)
+        new = [one for one in free if one.parts[part] >= enough and not _is_said(one, chosen)]
+        chosen += sorted(new, key=lambda one: -one.parts[part])[:1]
+    enough = _ENOUGH * max((one.score for one in free), default=0.0)
+    for one in sorted(free, key=lambda one: -one.score):
+        if one.score >= enough and not _is_said(one, chosen):
+            chosen.append(one)
+    return chosen[:most]
 
 
-def _stems(text: str) -> list[str]:
-    words = _WORD.findall(text.casefold())
-    return [word[:6].rstrip("s") or word for word in words if word not in _STOP_WORDS]
+def _is_said(one: Scored, chosen: Sequence[Scored]) -> bool:
+    return any(one is other or one.is_like(other, _SAME) for other in chosen)
 
 
-def _coverage(question: str, units: list[_Unit], contexts: list[str]) -> list[float]:
-    """The share of the question's words in each sentence, rare words counting more. A word that only
-    stands in the headings above the sentence counts half."""
-    own = [set(_stems(unit.text)) for unit in units]
-    above = [set(_stems(context)) for context in contexts]
-    wanted = set(_stems(question))
-    counts = Counter(word for words in own for word in words)
-    weight = {word: log(1 + len(units) / (1 + counts[word])) for word in wanted}
-    total = sum(weight.values()) or 1.0
+def _without_outdated(scored: Sequence[Scored], request: Request) -> list[Scored]:
+    """All but those of which a newer document says nearly the same, and has as many words of the question:
+    who asks for 2024 is told of 2024."""
+    dates = [str(request.passages[one.candidate.passage].chunk.metadata.get("date", "")) for one in scored]
     return [
-        sum(w * (1.0 if word in o else 0.5 if word in a else 0.0) for word, w in weight.items()) / total
-        for o, a in zip(own, above, strict=True)
+        one
+        for one, date in zip(scored, dates, strict=True)
+        if not date
+        or not any(
+            newer > date and other.found >= one.found and one.is_like(other, _ALIKE)
+            for other, newer in zip(scored, dates, strict=True)
+        )
     ]
 
 
-def _repeats(units: list[_Unit], i: int, j: int, likeness: Vectors | None) -> bool:
-    """Whether two sentences say the same."""
-    if likeness is not None and likeness[i, j] > 0.92:
-        return True
-    a, b = set(_stems(units[i].text)), set(_stems(units[j].text))
-    return len(a & b) > 0.75 * min(len(a), len(b))
+def _in_reading_order(chosen: Sequence[Scored], possible: Sequence[Candidate]) -> list[Candidate]:
+    """The passage with the best sentence first; with each sentence the one that it leans on."""
+    best: dict[int, float] = {}
+    kept: set[int] = set()
+    for one in chosen:
+        passage = one.candidate.passage
+        best[passage] = max(one.score, best.get(passage, 0.0))
+        position = possible.index(one.candidate)
+        kept |= {position} | _leaned_on(possible, position)
+    order = sorted(kept, key=lambda i: (-best[possible[i].passage], possible[i].passage, i))
+    return _with_joined_rows(possible, order)
 
 
-def _leaned_on(units: list[_Unit], i: int) -> set[int]:
+def _with_joined_rows(possible: Sequence[Candidate], order: Sequence[int]) -> list[Candidate]:
+    """Rows that stand one below the other are quoted as one, under one header."""
+    result: list[list[int]] = []
+    for i in order:
+        follows = result and result[-1][-1] == i - 1
+        if follows and possible[i].header and possible[i].header == possible[i - 1].header:
+            result[-1].append(i)
+        else:
+            result.append([i])
+    return [joined([possible[i] for i in run]) if len(run) > 1 else possible[run[0]] for run in result]
+
+
+def _leaned_on(possible: Sequence[Candidate], i: int) -> set[int]:
     """The sentence before, if this one cannot be understood without it."""
-    unit = units[i]
+    one = possible[i]
     before = i - 1
-    if unit.is_item:
-        while before >= 0 and units[before].passage == unit.passage and units[before].is_item:
+    if one.is_item:
+        while before >= 0 and possible[before].passage == one.passage and possible[before].is_item:
             before -= 1
-    if before < 0 or units[before].passage != unit.passage:
+    if before < 0 or possible[before].passage != one.passage:
         return set()
-    introduces = unit.is_item and units[before].text.endswith(":")
-    return {before} if introduces or _LEANS_BACK.match(unit.text) else set()
+    introduces = one.is_item and possible[before].is_introduction
+    return {before} if introduces or leans_back(one) else set()
 
 
-def _compose(chosen: list[_Unit], request: Request) -> list[tuple[str, _Unit]]:
+def _compose(chosen: Sequence[Candidate]) -> list[tuple[str, Candidate]]:
     """The pieces of the answer, each ending in its marker, and the sentence it was taken from."""
-    pieces: list[tuple[str, _Unit]] = []
-    previous: _Unit | None = None
+    pieces: list[tuple[str, Candidate]] = []
+    previous: Candidate | None = None
     for unit in chosen:
         text = " ".join(unit.text.split())
         if unit.is_row:
             separator = "\n\n"
-            header = _header(request.passages[unit.passage].chunk.text, unit)
-            text = f"{header}{text}\n\n" if header else f"{text} "
+            text = f"{unit.header}{unit.text}\n\n" if unit.header else f"{text} "
         elif unit.is_item:
-            text = f"- {_LIST_ITEM.sub('', text, count=1)} "
+            text = f"- {LIST_ITEM.sub('', text, count=1)} "
             separator = "\n" if previous is not None and previous.is_item else "\n\n"
         else:
             text = f"{text} "
@@ -303,12 +187,3 @@ def _compose(chosen: list[_Unit], request: Request) -> list[tuple[str, _Unit]]:
         pieces.append((f"{separator}{text}[{unit.passage + 1}]", unit))
         previous = unit
     return pieces
-
-
-def _header(text: str, row: _Unit) -> str:
-    """The header lines of the table that a row stands in, if they are in the passage."""
-    lines = text[: row.start].rstrip("\n").split("\n")
-    table: list[str] = []
-    while lines and "|" in lines[-1]:
-        table.insert(0, lines.pop())
-    return f"{table[0]}\n{table[1]}\n" if len(table) > 1 and _TABLE_RULE.match(table[1]) else ""
