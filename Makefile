@@ -41,8 +41,7 @@ bench: .venv/ready
 
 ## notebooks: execute them and save them with their outputs
 notebooks: .venv/ready
-	cd notebooks && for nb in *.ipynb; do \
-	  ../$(BIN)/jupyter execute --inplace --NbClientApp.coalesce_streams=True $$nb || exit 1; done
+	$(BIN)/python tests/notebooks/save.py notebooks
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -23,6 +23,7 @@ from ragnb.ingest.tally import Progress, Tally
 from ragnb.vectorstores.base import VectorStore, Writer
 
 _WINDOW = 512  # chunks embedded together: enough to sort by length
+_FIRST_WINDOW = 64  # the first are fewer: embedding begins while the parsers still load
 _AHEAD = 2  # windows that wait to be embedded
 
 
@@ -59,13 +60,14 @@ class Indexer:
     def _run(self, plan: Plan) -> IngestReport:
         tally = Tally(self.progress, len(plan.items))
         hits = self.embeddings.hits
-        reader = Reader(self.embeddings, self.store, self.contextual, self.cores, tally)
+        over = threading.Event()
+        reader = Reader(self.embeddings, self.store, self.contextual, self.cores, tally, over)
         with tally, _on(self.cores):
             for name, reason in plan.skipped:
                 tally.skipped(name, reason)
             for name, reason in plan.failed:
                 tally.failed(name, reason)
-            self._index(reader.items(plan), plan, tally)
+            self._index(reader.items(plan), plan, tally, over)
             if not self.stop.is_set():
                 for name in plan.gone:
                     self.store.remove(name)
@@ -73,11 +75,11 @@ class Indexer:
         tally.report.cache_hits = self.embeddings.hits - hits
         return tally.report
 
-    def _index(self, items: Iterator[Item], plan: Plan, tally: Tally) -> None:
+    def _index(self, items: Iterator[Item], plan: Plan, tally: Tally, over: threading.Event) -> None:
         with ExitStack() as stack:
             writing = _Writing(self.store, plan, tally)
             stack.callback(writing.abort)
-            for window in stack.enter_context(_ahead(_windows(items), self.stop)):
+            for window in stack.enter_context(_ahead(_windows(items), self.stop, over)):
                 vectors = self._embed([item.text for item in window if isinstance(item, Piece)], tally)
                 if vectors is None:
                     return
@@ -173,25 +175,27 @@ def _outcome(planned: Planned, known: dict[str, str]) -> str:
 
 def _windows(items: Iterator[Item]) -> Iterator[list[Item]]:
     window: list[Item] = []
-    chunks = 0
+    chunks, size = 0, min(_FIRST_WINDOW, _WINDOW)
     for item in items:
         window.append(item)
         chunks += isinstance(item, Piece)
-        if chunks == _WINDOW:
+        if chunks == size:
             yield window
-            window, chunks = [], 0
+            window, chunks, size = [], 0, min(2 * size, _WINDOW)
     if window:
         yield window
 
 
 @contextmanager
-def _ahead(windows: Iterator[list[Item]], stop: threading.Event) -> Iterator[Iterator[list[Item]]]:
-    """The windows, made in a thread that is a little ahead; it is over when the block is left."""
+def _ahead(
+    windows: Iterator[list[Item]], stop: threading.Event, over: threading.Event
+) -> Iterator[Iterator[list[Item]]]:
+    """The windows, made in a thread that is a little ahead, until ``stop`` is set. ``over`` is set when the
+    block is left, which waits for the thread."""
     waiting: queue.Queue[list[Item] | BaseException | None] = queue.Queue(_AHEAD)
-    left = threading.Event()
 
     def put(item: list[Item] | BaseException | None) -> bool:
-        while not left.is_set() and not stop.is_set():
+        while not over.is_set() and not stop.is_set():
             with suppress(queue.Full):
                 waiting.put(item, timeout=0.1)
                 return True
@@ -224,5 +228,5 @@ def _ahead(windows: Iterator[list[Item]], stop: threading.Event) -> Iterator[Ite
     try:
         yield take()
     finally:
-        left.set()
+        over.set()
         thread.join()

@@ -70,12 +70,16 @@ def is_built_in(suffix: str) -> bool:
 
 
 def identity(suffix: str) -> str:
-    """The name of a loader that is not ragnb's own; nothing for those that are."""
+    """The name of a loader that is not ragnb's own; nothing for those that are. In an archive all may be
+    needed."""
     _load_built_in()
-    function = _loaders.get(suffix.lower())
-    if function is None or function.__module__.startswith("ragnb.ingest."):
-        return ""
-    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+    wanted = sorted(_loaders) if suffix.lower() in ARCHIVES else [suffix.lower()]
+    functions = [_loaders[one] for one in wanted if one in _loaders]
+    return " ".join(
+        f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+        for function in functions
+        if not function.__module__.startswith("ragnb.ingest.")
+    )
 
 
 def load(path: Path) -> Iterator[Document]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -59,19 +60,21 @@ class _FileTask(Task, frozen=True):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads what a plan holds and the index does not. ``cores`` bounds the processes that read."""
+    """Reads what a plan holds and the index does not, until ``over`` is set. ``cores`` bounds the processes
+    that read."""
 
     embeddings: Embeddings
     store: VectorStore
     contextual: bool
     cores: int | None
     tally: Tally
+    over: threading.Event
 
     def items(self, plan: Plan) -> Iterator[Item]:
         """The chunks of each new or changed document, between its `Begin` and its `End`."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ragnb-")))
-            workers = stack.enter_context(Workers(_workers(self.cores)))
+            workers = stack.enter_context(Workers(_workers(self.cores), self.over))
             files = [planned for planned in plan.items if planned.document is None]
             for task, messages in workers.read(self._tasks(files, plan, folder)):
                 yield from self._file(task, messages)

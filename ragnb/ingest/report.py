@@ -77,8 +77,9 @@ class IngestReport:
     def _summary(self) -> str:
         counts = [f"{len(names):,} {word}" for word, names in self._outcomes() if names]
         hits = f" ({self.cache_hits:,} embedded before)" if self.cache_hits else ""
-        total = f" in {self.seconds['total']:.1f} s" if "total" in self.seconds else ""
-        return f"Documents: {', '.join(counts) or 'none'}. Chunks written: {self.chunks:,}{hits}{total}."
+        chunks = f" Chunks written: {self.chunks:,}{hits}." if self.chunks else ""
+        total = f" Time: {self.seconds['total']:.1f} s." if "total" in self.seconds else ""
+        return f"Documents: {', '.join(counts) or 'none'}.{chunks}{total}"
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> str:

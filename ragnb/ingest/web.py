@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 import tempfile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from ragnb.errors import IngestError
 from ragnb.ingest.loaders import suffixes
 
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LARGEST = 200 << 20  # bytes
 _TIMEOUT = 20.0  # seconds without a byte
 _FORMATS = {"text/html": ".html", "application/xhtml+xml": ".html", "text/plain": ".txt"}
@@ -47,7 +49,7 @@ def fetch(address: str, folder: Path) -> Path:
             return path
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise IngestError(
-            f"It cannot be reached ({type(error).__name__}: {error}).".replace(": )", ")"),
+            f"It cannot be reached: {_ERRNO.sub('', str(error)) or type(error).__name__}.",
             "Check the address and the network.",
         ) from error
 

@@ -9,6 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -30,10 +31,11 @@ _START = "import sys; sys.path.append(sys.argv[1]); from ragnb.ingest.worker imp
 
 
 class Workers(AbstractContextManager["Workers"]):
-    """Reads files in ``count`` processes. ``patience`` is in seconds."""
+    """Reads files in ``count`` processes, until ``over`` is set. ``patience`` is in seconds."""
 
-    def __init__(self, count: int, patience: float = _PATIENCE) -> None:
+    def __init__(self, count: int, over: threading.Event, patience: float = _PATIENCE) -> None:
         self._count = count
+        self._over = over
         self._patience = patience
         self._idle: list[_Worker] = []
         self._all: list[_Worker] = []
@@ -66,7 +68,7 @@ class Workers(AbstractContextManager["Workers"]):
     def _messages(self, worker: _Worker) -> Iterator[Message]:
         while True:
             try:
-                message = worker.next(self._patience)
+                message = worker.next(self._patience, self._over)
             except _Lost as lost:
                 worker.stop()
                 self._all.remove(worker)
@@ -105,12 +107,18 @@ class _Worker:
             write(self._process.stdin, msgspec.msgpack.encode(Task(task.path, task.source)))
             self._process.stdin.flush()
 
-    def next(self, patience: float) -> Message:
-        """Its next message. Raises `_Lost` if it died, or says nothing for so many seconds."""
-        try:
-            message = self._messages.get(timeout=patience)
-        except queue.Empty:
-            raise _Lost(f"Reading it took over {patience:.0f} seconds without a result.") from None
+    def next(self, patience: float, over: threading.Event) -> Message:
+        """Its next message. Raises `_Lost` if it died, if it says nothing for so many seconds, or if nobody
+        wants to know any more."""
+        deadline = time.monotonic() + patience
+        while True:
+            with suppress(queue.Empty):
+                message = self._messages.get(timeout=0.2)
+                break
+            if over.is_set():
+                raise _Lost("The ingest was stopped.")
+            if time.monotonic() > deadline:
+                raise _Lost(f"Reading it took over {patience:.0f} seconds without a result.")
         if message is None:
             raise _Lost("The parser crashed on it.")
         return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -130,7 +131,7 @@ def test_a_file_that_vanishes(rag, tmp_path, own_loaders):
     (tmp_path / "a.thief").write_text("")
     (tmp_path / "z.txt").write_text("Cats purr.")
     workers_ahead = [Task(str(tmp_path / "a.thief"), "a"), Task(str(tmp_path / "z.txt"), "z")]
-    with Workers(1) as reading:
+    with Workers(1, threading.Event()) as reading:
         outcomes = [list(messages) for _, messages in reading.read(workers_ahead)]
     assert outcomes[1] == [Trouble("It vanished while it was to be read.")]
 
@@ -174,7 +175,7 @@ def test_a_full_disk(tmp_path, minilm, monkeypatch, room):
 
 
 def read_all(tasks, **options):
-    with Workers(1, **options) as reading:
+    with Workers(1, threading.Event(), **options) as reading:
         return [list(messages) for _, messages in reading.read(tasks)]
 
 
@@ -200,6 +201,25 @@ def test_a_parser_that_hangs_is_stopped(tmp_path, monkeypatch):
     assert bad == [Trouble("Reading it took over 3 seconds without a result.")]
 
 
+async def test_a_parser_that_hangs_does_not_hold_a_cancelled_ingest(rag, tmp_path, monkeypatch):
+    """Cancelled while a parser hangs, an ingest ends, long before the parser's time is up."""
+    hang = "import ragnb.ingest.loaders as l; l._load_built_in(); import pathlib, time; "
+    hang += f"begun = pathlib.Path({str(tmp_path / 'begun')!r}); "
+    hang += "l._loaders['.md'] = lambda p: begun.touch() or time.sleep(1000)"
+    monkeypatch.setattr(workers, "_START", workers._START.replace("main()", f"{hang}; main()"))
+    (tmp_path / "a.md").write_text("Cats purr.")
+    ingest = asyncio.create_task(rag.aingest(tmp_path / "a.md"))
+    while not (tmp_path / "begun").exists():
+        await asyncio.sleep(0.05)
+    ingest.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ingest
+    before = {thread.name for thread in threading.enumerate()}
+    while "ragnb-reading" in before:
+        await asyncio.sleep(0.05)
+        before = {thread.name for thread in threading.enumerate()}
+
+
 def test_a_folder_with_modules_of_ones_own(rag, tmp_path, monkeypatch):
     """Files named like Python's own modules beside a notebook do not get in the way."""
     for name in ("email.py", "html.py", "struct.py"):
@@ -220,14 +240,21 @@ def test_a_loader_that_fails(rag, tmp_path, own_loaders):
     def load_sad(path):
         raise IngestError("It is in verse.", "Save it as prose.")
 
+    @loader(".fine")
+    def load_fine(path):
+        yield Document(path.read_text(), path.stem, path.as_posix())
+
     for name in ("a.odd", "b.sad", "c.md"):
         (tmp_path / name).write_text("Cats purr.")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        archive.writestr("e.fine", "Dogs bark.")
     report = rag.ingest(tmp_path)
     assert failures(report) == {
         "a.odd": "The parser failed (KeyError: 'colour').",
         "b.sad": "It is in verse. Save it as prose.",
     }
-    assert len(report.added) == 1
+    assert len(report.added) == 2
+    assert rag.documents()[-1].source == (tmp_path / "d.zip" / "e.fine").as_posix()
 
 
 # ---- archives -------------------------------------------------------------------------------------

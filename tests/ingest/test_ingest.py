@@ -273,9 +273,10 @@ def test_an_interrupt_keeps_what_is_done(tmp_path, minilm):
     stopped = threading.Event()
     rag = RAGPipeline(llm="extractive", embeddings=Slow(minilm), home=tmp_path / "home")
     asyncio.run(interrupted())
-    assert len(rag.documents()) == 0
+    kept = len(rag.documents())
+    assert kept < 192
     report = rag.ingest(folder)
-    assert (len(report.added), report.cache_hits) == (300, 256)
+    assert (len(report.added), report.cache_hits) == (300 - kept, 192 - kept)
     rag.close()
 
 

@@ -40,7 +40,9 @@ def load_jupyter(path: Path) -> Iterator[Document]:
     given = notebook.metadata.get("title", "")
     title = given if isinstance(given, str) else ""
     title = title or next((b.text for b in blocks if b.kind == "heading"), "") or title_from(path)
-    yield Document(title=title, source=path.as_posix(), metadata=_metadata(notebook.metadata), blocks=blocks)
+    yield Document(
+        title=title, source=path.as_posix(), metadata=_metadata(notebook.metadata), blocks=blocks
+    )
 
 
 def _read(text: str) -> Any:
