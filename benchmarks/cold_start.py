@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -32,14 +33,18 @@ for event in rag.events("How do refunds work?"):
 
 def main() -> None:
     data = str(ROOT / "data" / "handbook")
-    shutil.rmtree(ROOT / "build" / "bench" / "cold", ignore_errors=True)
-    for title, home in (
+    home, cache = ROOT / "build" / "bench" / "cold", ROOT / "build" / "bench" / "cold-cache"
+    for folder in (home, cache):  # the exports of the embedding model are in the cache
+        shutil.rmtree(folder, ignore_errors=True)
+    env = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    for title, place in (
         ("Nothing kept (home=None)", None),
-        ("Index kept, first time", str(ROOT / "build" / "bench" / "cold")),
-        ("Index kept, second time", str(ROOT / "build" / "bench" / "cold")),
+        ("Index kept, first time", str(home)),
+        ("Index kept, second time", str(home)),
     ):
         print(title)
-        print(subprocess.check_output([sys.executable, "-c", CODE.format(home=home, data=data)], text=True))
+        code = CODE.format(home=place, data=data)
+        print(subprocess.check_output([sys.executable, "-c", code], text=True, env=env))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,12 @@ def main() -> None:
     rng = np.random.default_rng(0)
     words = " ".join(path.read_text() for path in (ROOT / "data" / "handbook").glob("*.md")).split()
     chunks = [
-        Chunk(id=str(uuid.UUID(int=n)), document=f"d{n % 500}", text=" ".join(rng.choice(words, 100)))
+        Chunk(
+            id=str(uuid.UUID(int=n)),
+            document=f"d{n % 500}",
+            text=" ".join(rng.choice(words, 100)),
+            position=n // 500,
+        )
         for n in range(CHUNKS)
     ]
     vectors = rng.normal(size=(CHUNKS, model.dimensions)).astype(np.float32)
@@ -42,7 +47,9 @@ def main() -> None:
         for store in (QdrantEdgeVectorStore(folder), InMemoryVectorStore()):
             store.open(IndexInfo(model.name, model.dimensions))
             for d in range(500):
-                store.replace(f"d{d}", "x", chunks[d::500], vectors[d::500])
+                writer = store.writer(f"d{d}", "x")
+                writer.add(chunks[d::500], vectors[d::500])
+                writer.commit()
             times = []
             for question in questions:
                 begin = time.perf_counter()

@@ -15,7 +15,9 @@ from math import log2
 from pathlib import Path
 
 from ragnb import Document, RAGPipeline
+from ragnb.vectorstores.base import IndexInfo
 from ragnb.vectorstores.memory import InMemoryVectorStore, _fuse
+from ragnb.vectorstores.moving import move
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,8 +40,8 @@ def main() -> None:
     print(f"{len(corpus):,} documents indexed in {time.perf_counter() - begin:.0f} s: {report}")
 
     memory = InMemoryVectorStore()
-    copy = RAGPipeline(llm="extractive", embeddings=rag.embeddings.inner, vectorstore=memory, home=rag.home)
-    copy.add([Document(d["text"], title=d["title"], source=d["_id"]) for d in corpus])
+    memory.open(IndexInfo(rag.embeddings.name, rag.embeddings.dimensions))
+    move(rag.vectorstore, memory, IndexInfo(rag.embeddings.name, rag.embeddings.dimensions))
 
     def stage(dense: bool, sparse: bool):
         def search(text: str, limit: int) -> list[str]:
@@ -47,13 +49,13 @@ def main() -> None:
             parts = [memory._dense(vector, limit)] if dense else []
             parts += [memory._sparse(text, limit)] if sparse else []
             fused = _fuse(parts) if len(parts) > 1 else parts[0]
-            return [memory._rows[row].document for row, _ in sorted(fused.items(), key=lambda i: -i[1])]
+            return [memory._rows[row].source for row, _ in sorted(fused.items(), key=lambda i: -i[1])]
 
         return search
 
     def pipeline(text: str, limit: int) -> list[str]:
         hits = rag.vectorstore.search(text, rag.embeddings.embed_query(text), limit)
-        return [hit.chunk.document for hit in hits]
+        return [hit.chunk.source for hit in hits]
 
     print(f"{'':34} nDCG@10  recall@100")
     for name, search in (

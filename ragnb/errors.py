@@ -47,7 +47,7 @@ class InvalidInputError(RagnbError, ValueError):
 
 
 class EmptyIndexError(RagnbError):
-    """A question was asked before any document was added."""
+    """There is nothing to search: no document was added, or none fits the filter."""
 
 
 class HomeInUseError(RagnbError):

@@ -176,15 +176,13 @@ class RAGPipeline:
         self._use(target)
         return copied
 
-    def documents(self) -> library.DocumentList:
+    async def adocuments(self) -> library.DocumentList:
         """What is in the index, by name, with the number of chunks and the metadata of each."""
-        self._engine.retriever.open()
-        return library.documents(self.vectorstore)
+        return await self._with_store(library.documents)
 
-    def surroundings(self, passage: Chunk | Hit, before: int = 1, after: int = 1) -> list[Chunk]:
+    async def asurroundings(self, passage: Chunk | Hit, before: int = 1, after: int = 1) -> list[Chunk]:
         """A passage between its neighbours in its document, in order."""
-        self._engine.retriever.open()
-        return library.surroundings(self.vectorstore, passage, before, after)
+        return await self._with_store(lambda store: library.surroundings(store, passage, before, after))
 
     async def _index(self, work: Callable[[Indexer], IngestReport]) -> IngestReport:
         stop = threading.Event()
@@ -260,6 +258,8 @@ class RAGPipeline:
     add = plain(aadd)
     remove = plain(aremove)
     move = plain(amove)
+    documents = plain(adocuments)
+    surroundings = plain(asurroundings)
     query = plain(aquery)
     stream = plain_iterator(astream)
     events = plain_iterator(aevents)

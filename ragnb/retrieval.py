@@ -35,21 +35,26 @@ class Retriever:
         """The candidates for a question among the chunks that fit ``where``, at least ``k`` if there are so
         many, best first. Model and search run in a worker thread.
 
-        Raises `EmptyIndexError` if there is nothing to search.
+        Raises `EmptyIndexError` if there is nothing to search, or nothing that fits ``where``.
         """
         return await asyncio.to_thread(self._retrieve, question, max(k, self.candidates), where)
 
     def _retrieve(self, question: str, limit: int, where: Filter | None) -> Retrieved:
         self.open()
-        if len(self.store) == 0:
-            raise EmptyIndexError(
-                "There is nothing to search yet.",
-                'Add documents first: rag.ingest("a/folder") or rag.add(["a text"]).',
-            )
         begin = time.perf_counter()
         vector = self.embeddings.embed_query(question)
         embedded = time.perf_counter()
         hits = self.store.search(question, vector, limit, where)
+        if not hits and where and len(self.store):
+            raise EmptyIndexError(
+                f"No passage fits where={dict(where)!r}.",
+                "rag.documents() shows what each document's metadata say.",
+            )
+        if not hits:
+            raise EmptyIndexError(
+                "There is nothing to search yet.",
+                'Add documents first: rag.ingest("a/folder") or rag.add(["a text"]).',
+            )
         return Retrieved(
             hits=tuple(hits),
             embed_seconds=round(embedded - begin, 6),

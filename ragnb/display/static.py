@@ -32,8 +32,9 @@ def html(answer: Answer) -> str:
     """The answer's card: text, trouble, sources, and where the time and the money went."""
     text = to_html(answer.text, answer.citations)
     state = words.status(answer)
+    question = escape(words.question(answer))
     parts = [
-        f'<div class="ragnb-question" style="{_QUIET};margin-bottom:0.5em">{escape(answer.question)}</div>',
+        f'<div class="ragnb-question" style="{_QUIET};margin-bottom:0.5em">{question}</div>',
         f'<div class="ragnb-text" dir="auto" style="line-height:1.6;max-width:46em">{text}</div>',
     ]
     if state:

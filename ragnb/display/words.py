@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ragnb.answer import Answer
 from ragnb.documents import Hit
-from ragnb.events import Failed, Finished, Quote, Retrieved, Retrying, Routed, Token, Used
+from ragnb.events import Failed, Finished, Quote, Retrieved, Retrying, Routed, Started, Token, Used
 
 # A document or a model may hold escape sequences that a terminal would obey, and marks that show a
 # text in another order than it has.
@@ -56,6 +56,13 @@ def sources(answer: Answer) -> list[Source]:
         Source(number, hit, tuple(q for _, q in sorted(quotes.get(number, {}).items())))
         for number, hit in enumerate(answer.sources, start=1)
     ]
+
+
+def question(answer: Answer) -> str:
+    """What was asked, and of which documents if not of all."""
+    started = answer.last(Started)
+    only = f"  (where {started.where})" if started is not None and started.where else ""
+    return f"{answer.question}{only}"
 
 
 def status(answer: Answer) -> str:

@@ -55,6 +55,14 @@ USED = Used(model="openai:gpt-4o-mini", input_tokens=1200, output_tokens=30, cos
 DONE = (USED, Finished(reason="stop"))
 
 
+def test_a_filter_is_told():
+    """Beside the question stands of which documents it was asked."""
+    answer = Answer()
+    answer.append(Started(answer_id="a", question="Why?", k=3, where={"lang": "<de>"}))
+    page = lxml_html.fromstring(mimebundle(answer)["text/html"])
+    assert "Why? (where {'lang': '<de>'})" in " ".join(page.text_content().split())
+
+
 def test_finished():
     """Text, chips, marked quotes, sources, model, times and cost are there in all three forms."""
     bundle = mimebundle(written("**Five** days [1].\n\n- dogs [2]", *DONE))

@@ -10,7 +10,7 @@ import pytest
 
 from ragnb import RAGPipeline
 from ragnb.documents import Document
-from ragnb.errors import InvalidInputError
+from ragnb.errors import EmptyIndexError, InvalidInputError
 from tests.ingest.test_kill import Hashed
 
 
@@ -213,6 +213,8 @@ def test_where(rag, tmp_path):
     )
     with pytest.raises(InvalidInputError):
         rag.ask("What was the fee?", where={"year": {"about": 2024}})
+    with pytest.raises(EmptyIndexError, match="No passage fits where="):
+        rag.query("What was the fee?", where={"year": 1999})
 
 
 def test_without_its_context(folder, minilm):
