@@ -344,6 +344,14 @@ def test_tables_with_fewer_lines(tmp_path, style):
     assert table.locator.label == "Table A.2"
 
 
+def test_a_word_divided_in_a_cell(tmp_path):
+    """The lines of a cell are joined as those of a paragraph: a word divided at a line's end is whole."""
+    rows = [["Signal", "What it does"], ["KILL", "ends the pro-\ncess at\nonce"], ["STOP", "halts it"]]
+    story = [Paragraph(PROSE, BODY), Table(rows, style=GRID)]
+    (table,) = [b for b in blocks_of(build(tmp_path / "a.pdf", story)) if b.kind == "table"]
+    assert "| KILL | ends the process at once |" in table.text
+
+
 def test_a_box_is_no_table(tmp_path):
     """A text in a frame is a paragraph."""
     story = [Table([[Paragraph(PROSE, BODY)]], style=GRID), Paragraph(PROSE, BODY)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
+from ragnb.ingest.formats.pdf.pieces import join
 from ragnb.ingest.formats.pdf.words import Box, Word, rows
 
 _SNAP = 3.0  # points: lines nearer than this are one
@@ -123,9 +125,8 @@ def _table(box: Box, cells: list[Box], words: list[Word]) -> Table | None:
             if cell[1] == top:
                 row[columns.index(cell[0])] = rows(word for word in words if _is_in(word, cell))
         for part in _split(row):
-            inside = [[word for line in lines for word in line] for lines in part]
-            taken += [word for cell_words in inside for word in cell_words]
-            texts.append([cell_text(word.text for word in cell_words) for cell_words in inside])
+            taken += [word for lines in part for line in lines for word in line]
+            texts.append([_cell(lines) for lines in part])
     texts = [row_texts for row_texts in texts if any(row_texts)]
     kept = [n for n in range(len(columns)) if any(row_texts[n] for row_texts in texts)]
     texts = [[row_texts[n] for n in kept] for row_texts in texts]
@@ -153,6 +154,7 @@ def _split(row: list[list[list[Word]]]) -> list[list[list[list[Word]]]]:
     return [[[cell[n]] for cell in row] for n in range(count)]
 
 
-def cell_text(words: Any) -> str:
-    """Words as the text of a cell of a Markdown table."""
-    return " ".join(words).replace("|", "\\|")
+def _cell(lines: list[list[Word]]) -> str:
+    """Lines as the text of a cell of a Markdown table."""
+    texts = [" ".join(word.text for word in line) for line in lines]
+    return reduce(join, texts).replace("|", "\\|") if texts else ""
