@@ -1,10 +1,11 @@
 # Every target does its own set-up, on a fresh machine too.
 PYTHON ?= python3
 BIN := .venv/bin
+FRONTEND := ragnb/widget/frontend
 HOME_DEMO := build/demo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo lab test bench lint format clean notebooks chromium
+.PHONY: demo lab test bench lint format clean notebooks frontend bundle chromium node
 .DEFAULT_GOAL := demo
 
 ## demo: ingest data/, ask, stream a cited answer; write the executed notebook and its HTML
@@ -22,7 +23,7 @@ lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
 ## test: everything
-test: .venv/ready chromium lint
+test: .venv/ready chromium lint frontend
 	$(BIN)/pytest
 
 lint: .venv/ready
@@ -30,6 +31,14 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+## frontend: types and tests of the answer cell's TypeScript; the committed bundle must be what it makes
+frontend: $(FRONTEND)/node_modules/ready
+	cd $(FRONTEND) && npm run --silent check && npm test --silent
+
+## bundle: build the answer cell's front end anew, to be committed
+bundle: $(FRONTEND)/node_modules/ready
+	cd $(FRONTEND) && npm run --silent build
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .
@@ -48,6 +57,16 @@ notebooks: .venv/ready
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
 	@touch $@
 
+$(FRONTEND)/node_modules/ready: $(FRONTEND)/package-lock.json | node
+	cd $(FRONTEND) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Only to change or test the front end: its bundle is committed.
+node:
+	@command -v npm >/dev/null || { \
+	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq nodejs npm >/dev/null; }
+
 # Browser tests drive Debian's chromium.
 chromium:
 	@command -v chromium >/dev/null || { \
@@ -55,4 +74,4 @@ chromium:
 	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium >/dev/null; }
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(FRONTEND)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -67,7 +67,11 @@ class Usage(Struct, frozen=True):
 
 
 class Answer:
-    """One question's log. Text, citations, sources, timing, usage, cost and status follow from it."""
+    """One question's log. Text, citations, sources, timing, usage, cost and status follow from it.
+
+    ``notes`` are sentences on what is wrong with the log itself, where it was read from a file; ``is_read``
+    says that it was, so that nobody writes it and it grows no more.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,8 @@ class Answer:
         self._sleepers: list[Callable[[], None]] = []
         self._on_cancel: Callable[[], object] | None = None
         self._is_unwanted = False
+        self.notes: tuple[str, ...] = ()
+        self.is_read = False
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -154,6 +160,15 @@ class Answer:
                     return False
         return True
 
+    def __await__(self) -> Generator[Any, None, Answer]:
+        """``await answer`` waits until it has ended and its cell shows it whole, and gives it.
+
+        Cancelling that wait cancels the answer, as it would a task.
+        """
+        from ragnb.widget.cell import ended  # a reader, met only when one is asked for
+
+        return ended(self).__await__()
+
     def _when_longer_than(self, length: int, wake: Callable[[], None]) -> bool:
         """Have ``wake`` called at the next event; False if the log is longer than that already."""
         with self._lock:
@@ -179,18 +194,28 @@ class Answer:
 
     @classmethod
     def from_jsonl(cls, lines: bytes) -> Answer:
-        """The answer whose log was written by `to_jsonl` or by the journal.
+        """The answer whose log was written by `to_jsonl` or by the journal, as far as it can be read.
 
-        A last line without its end was never shown to a reader, and is left out. Raises
-        `msgspec.DecodeError` for a line that is no event, and ValueError for a gap in ``seq``.
+        A last line without its end was never shown to a reader, and is left out. At a line that is no
+        event, or not the next one, reading stops, and ``notes`` says so.
         """
         answer = cls()
-        for line in lines.split(b"\n")[:-1]:
-            event = from_json(line)
+        answer.is_read = True
+        for line in filter(None, lines.split(b"\n")[:-1]):
+            try:
+                event = from_json(line)
+            except msgspec.DecodeError:
+                answer.notes = (answer._breaking("what comes next is no event"),)
+                break
             if event.seq != len(answer._events):
-                raise ValueError(f"expected event {len(answer._events)}, found {event.seq}")
+                answer.notes = (answer._breaking(f"event {event.seq} comes next"),)
+                break
             answer._events.append(event)
         return answer
+
+    def _breaking(self, reason: str) -> str:
+        last = f"after event {len(self._events) - 1}" if self._events else "before its first event"
+        return f"The log breaks off {last}: {reason}."
 
     # ---- what follows from the log -------------------------------------------------------------
 
@@ -292,9 +317,14 @@ class Answer:
         return mimebundle(self)
 
     def _ipython_display_(self) -> None:
-        from ragnb.display.notebook import display_once
+        from ragnb.widget.cell import display_once
 
         display_once(self)
+
+    def _display_(self) -> object:
+        from ragnb.widget.marimo import value  # marimo asks
+
+        return value(self)
 
     # ---- events by kind ----------------------------------------------------------------------------
 

@@ -196,6 +196,7 @@ def from_json(line: bytes | str) -> AnyEvent:
         return _decoder.decode(line)
     except msgspec.ValidationError:
         raw = msgspec.json.decode(line, type=dict[str, Any])
-        if raw.get("type") in _KNOWN or "type" not in raw:
-            raise
-        return Unknown(seq=raw.get("seq", -1), at=raw.get("at", 0.0), raw=raw)
+        match raw:
+            case {"type": str(kind), "seq": int(seq), "at": int() | float() as at} if kind not in _KNOWN:
+                return Unknown(seq=seq, at=float(at), raw=raw)
+        raise

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ragnb import errors, parts
 from ragnb.answer import Answer
 from ragnb.background import plain, plain_iterator, spawn
-from ragnb.display import notebook
 from ragnb.display.progress import ProgressBar
 from ragnb.documents import Chunk, Document, Hit
 from ragnb.embeddings.base import Embeddings
@@ -34,6 +33,7 @@ from ragnb.retrieval import Retriever
 from ragnb.vectorstores.base import IndexInfo, VectorStore
 from ragnb.vectorstores.filters import Filter, parse
 from ragnb.vectorstores.moving import move
+from ragnb.widget import cell
 
 T = TypeVar("T")
 
@@ -240,15 +240,54 @@ class RAGPipeline:
         async with aclosing(self.astream(question, k=k, where=where)) as pieces:
             return "".join([piece async for piece in pieces])
 
-    def ask(self, question: str, *, k: int | None = None, where: Filter | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Filter | None = None,
+        wait: bool = True,
+        keep_live: bool = False,
+    ) -> Answer:
         """Answer in the notebook cell, live, and return the `Answer` when it is done.
 
         An interrupt (the stop button) cancels the answer, keeps its text and returns it. A failure is
         told in the cell; ``answer.status`` says which way it ended.
+
+        With ``wait=False`` it returns at once, and the cell streams on by itself; ``await answer`` waits
+        for the end. When an answer has ended, plain HTML takes the widget's place, so that the saved
+        notebook needs no kernel; ``keep_live=True`` leaves the widget, with its button to ask again.
+
+        Where nobody watches (papermill, nbval, nbconvert), answers are shown when they have ended, in the
+        order in which they were asked, at the latest at the end of their cell.
         """
         answer = self.start(question, k=k, where=where)
-        notebook.show(answer)
+        show = cell.show if wait else cell.show_soon
+        show(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
         return answer
+
+    async def aask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Filter | None = None,
+        keep_live: bool = False,
+    ) -> Answer:
+        """`ask` without blocking the caller's loop: other tasks and the cell's own buttons work meanwhile.
+
+        Cancelling the task (the stop button does) cancels the answer and keeps its text in the cell.
+        """
+        answer = self.start(question, k=k, where=where)
+        await cell.ashow(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
+        return answer
+
+    def ui(self, examples: Sequence[str] = ()) -> Any:
+        """A question box above an answer cell, for a notebook's readers who write no code; ``examples`` are
+        questions that they can click on."""
+        from ragnb.widget.form import form  # ipywidgets are needed for nothing else here
+
+        return form(self, examples)
 
     def answers(self) -> list[Answer]:
         """All answers of this home, oldest first; without a home, those of this pipeline."""
@@ -285,6 +324,12 @@ class RAGPipeline:
             self._kept.append(answer)
         spawn(record(answer, self._engine.events(question, k, where)))
         return answer
+
+    def start_again(self, answer: Answer) -> Answer:
+        """Begin another answer to the same question, with the same ``k`` and ``where``."""
+        started = answer.first(Started)
+        assert started is not None
+        return self.start(started.question, k=started.k, where=started.where or None)
 
     def close(self) -> None:
         """Let go of the index, so that another process may open it."""

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from ragnb.answer import Answer
 from ragnb.display import words
-from ragnb.events import AnyEvent, Final, Finished, Retrieved, Retrying, Routed, Token
+from ragnb.events import AnyEvent, Final, Finished, Resumed, Retrieved, Retrying, Routed, Token
 
 
 def show(answer: Answer, out: TextIO) -> None:
@@ -35,10 +35,13 @@ def _print(event: AnyEvent, answer: Answer, out: TextIO) -> None:
         case Routed() if answer.model == "extractive":
             _line(words.EXTRACTIVE + "\n", out)
         case Token(text=text):
-            out.write(words.readable(text))
+            out.write(_written(text, out))
             out.flush()
         case Retrying():
-            _line(words.status(answer), out)
+            said = words.trying_again(event)
+            _line(f"\n{said}" if answer.text else said, out)
+        case Resumed(offset=offset):
+            _line(f"[{dict(words.seams(answer))[offset]}]", out)
         case _ if isinstance(event, Final):
             _line("\n", out)
             if not isinstance(event, Finished) or event.advice:
@@ -50,6 +53,12 @@ def _print(event: AnyEvent, answer: Answer, out: TextIO) -> None:
 
 
 def _line(text: str, out: TextIO) -> None:
-    shown = words.readable(text)
+    shown = _written(text, out)
     out.write(f"\033[2m{shown}\033[0m\n" if out.isatty() and shown.strip() else f"{shown}\n")
     out.flush()
+
+
+def _written(text: str, out: TextIO) -> str:
+    """The text as this terminal can write it: in an encoding without a character stands a ``?``."""
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    return words.readable(text).encode(encoding, "replace").decode(encoding)

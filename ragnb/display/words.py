@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+import msgspec
 
 from ragnb.answer import Answer
 from ragnb.documents import Hit
-from ragnb.events import Failed, Finished, Quote, Retrieved, Retrying, Routed, Started, Token, Used
+from ragnb.events import (
+    AnyEvent,
+    Failed,
+    Finished,
+    Quote,
+    Resumed,
+    Retrieved,
+    Retrying,
+    Routed,
+    Started,
+    Token,
+    Unknown,
+    Used,
+)
 
 # A document or a model may hold escape sequences that a terminal would obey, and marks that show a
 # text in another order than it has.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 EXTRACTIVE = "Sentences quoted word for word from the passages; no language model was used."
+
+# What happened to a stream, by its fault.
+_LOST = {
+    "cut": "connection lost",
+    "unreachable": "connection lost",
+    "stalled": "stream stalled",
+    "overloaded": "provider overloaded",
+    "rate_limit": "rate limit reached",
+    "quota": "credit used up",
+    "server": "provider failed",
+}
+
+_STALL = 1.0  # seconds without a token that are told, where the others come fast
+_LEVELS = "▁▂▃▄▅▆▇█"
+_BUCKETS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +94,15 @@ def sources(answer: Answer) -> list[Source]:
 def question(answer: Answer) -> str:
     """What was asked, and of which documents if not of all."""
     started = answer.last(Started)
-    only = f"  (where {started.where})" if started is not None and started.where else ""
-    return f"{answer.question}{only}"
+    if started is None or not started.where:
+        return answer.question
+    return f"{answer.question}  (where {msgspec.json.encode(started.where).decode()})"
 
 
 def status(answer: Answer) -> str:
     """The phase while it runs; the trouble, if it did not end well; else nothing."""
+    if answer.notes and not answer.ended:
+        return ""  # nobody writes it any more: its notes say where it breaks off
     if not answer.events:
         return "Starting …"
     last = answer.events[-1]
@@ -74,14 +110,15 @@ def status(answer: Answer) -> str:
         case Finished(advice=advice):
             return advice
         case Failed(message=message, advice=advice):
-            kept = " The text so far is kept." if answer.text else ""
-            return f"{message} {advice}{kept}".strip()
+            said = f"{message} {advice}".strip()
+            is_kept = answer.text and not said.endswith("the text so far is kept.")
+            return f"{said} The text so far is kept." if is_kept else said
     if answer.status == "cancelled":
         count = answer.timing.tokens
         return f"Cancelled after {number(count, 'token')}; the text so far is kept."
     retrying = answer.last(Retrying)
     if retrying is not None and last is retrying:
-        return f"{retrying.message} Trying again in {seconds(retrying.wait)} …"
+        return trying_again(retrying)
     if answer.last(Token) is not None:
         return "Writing …"
     routed, retrieved = answer.last(Routed), answer.last(Retrieved)
@@ -89,6 +126,11 @@ def status(answer: Answer) -> str:
         return "Searching …"
     found = f"{number(len(answer.sources), 'passage')} found in {seconds(retrieved.at)}"
     return f"{found}; waiting for {routed.model} …" if routed else f"{found} …"
+
+
+def trying_again(event: Retrying) -> str:
+    """What failed, and when it is tried again."""
+    return f"{event.message} Trying again in {seconds(event.wait)} …"
 
 
 def summary(answer: Answer) -> list[str]:
@@ -108,8 +150,15 @@ def summary(answer: Answer) -> list[str]:
     return facts
 
 
+def why(answer: Answer) -> str:
+    """Why this model answered; empty where nothing was chosen."""
+    routed = answer.last(Routed)
+    chosen = f"Chosen because {routed.reason}." if routed and routed.reason else ""
+    return f"{EXTRACTIVE} {chosen}".strip() if answer.model == "extractive" else chosen
+
+
 def stages(answer: Answer) -> list[tuple[str, float, float]]:
-    """The stages that took time: name, start and duration in seconds."""
+    """The stages that took time, by their start: name, start and duration in seconds."""
     timing = answer.timing
     rows: list[tuple[str, float, float]] = []
     if timing.retrieval is not None:
@@ -123,7 +172,86 @@ def stages(answer: Answer) -> list[tuple[str, float, float]]:
     if timing.ttft is not None and timing.wait is not None:
         rows.append(("wait for the first token", timing.ttft - timing.wait, timing.wait))
         rows.append(("stream", timing.ttft, max(0.0, timing.total - timing.ttft)))
+    return sorted([*rows, *_waits(answer), *_stalls(answer)], key=lambda row: row[1])
+
+
+def _waits(answer: Answer) -> list[tuple[str, float, float]]:
+    return [
+        ("wait before the next attempt", event.at - _zero(answer), after.at - event.at)
+        for event, after in pairwise(answer.events)
+        if isinstance(event, Retrying)
+    ]
+
+
+def _stalls(answer: Answer) -> list[tuple[str, float, float]]:
+    """The gaps between two tokens that stand out, and that no fault explains."""
+    gaps = answer.timing.gaps
+    longest = max(_STALL, 10 * median(gaps)) if gaps else 0.0
+    rows: list[tuple[str, float, float]] = []
+    last: Token | None = None
+    for event in answer.events:
+        match event:
+            case Token():
+                if last is not None and event.at - last.at > longest:
+                    rows.append(("stalled", last.at - _zero(answer), event.at - last.at))
+                last = event
+            case Retrying() | Resumed():
+                last = None
     return rows
+
+
+def _zero(answer: Answer) -> float:
+    started = answer.first(Started)
+    return started.at if started else 0.0
+
+
+def pace(answer: Answer) -> str:
+    """The cadence of the tokens from first to last: how many came in each of equal times, as bars.
+
+    Empty where there are too few to tell.
+    """
+    arrivals = [event.at for event in answer.all(Token)]
+    length = arrivals[-1] - arrivals[0] if len(arrivals) >= 10 else 0.0
+    if length <= 0:
+        return ""
+    counts = [0] * min(_BUCKETS, len(arrivals))
+    for at in arrivals:
+        bucket = math.floor((at - arrivals[0]) / length * len(counts))
+        counts[max(0, min(bucket, len(counts) - 1))] += 1
+    most = max(counts)
+    return "".join(_LEVELS[math.ceil(count / most * (len(_LEVELS) - 1))] for count in counts)
+
+
+def seams(answer: Answer) -> list[tuple[int, str]]:
+    """Where the answer was taken up again: the offset in the text, and what happened there.
+
+    Of several attempts at one place, the one that went on counts.
+    """
+    found: dict[int, str] = {}
+    tokens = 0
+    broken: AnyEvent | None = None  # what the time is counted from
+    lost = "stream interrupted"
+    for event in answer.events:
+        match event:
+            case Token():
+                tokens, broken, lost = tokens + 1, event, "stream interrupted"
+            case Retrying(fault=fault) if not isinstance(broken, Retrying):
+                broken, lost = event, _LOST.get(fault, lost)
+            case Resumed(offset=offset, model=model):
+                gone = f"{lost} after {number(tokens, 'token')}"
+                time = seconds(event.at - (broken.at if broken else 0.0))
+                found[offset] = f"{gone}, resumed with {model} after {time}"
+    return list(found.items())
+
+
+def notes(answer: Answer) -> list[str]:
+    """What is wrong with the log itself, a sentence each."""
+    unknown = sum(1 for _ in answer.all(Unknown))
+    left_out = (
+        f"{number(unknown, 'event')} of an unknown type {'was' if unknown == 1 else 'were'} left out: "
+        f"{'it was' if unknown == 1 else 'they were'} written by a newer ragnb."
+    )
+    return [*([left_out] if unknown else []), *answer.notes]
 
 
 def seconds(duration: float) -> str:
@@ -140,7 +268,9 @@ def money(usd: float | None) -> str:
     """A price; never nothing where it is not known."""
     if usd is None:
         return "price unknown"
-    return f"${usd:.4f}" if usd < 0.1 else f"${usd:.2f}"
+    if 0 < usd < 0.0001:
+        return "less than $0.0001"
+    return f"${usd:.4f}" if 0 < usd < 0.1 else f"${usd:.2f}"
 
 
 def number(count: int, noun: str) -> str:

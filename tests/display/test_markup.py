@@ -9,9 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ragnb.display.markup import to_html, to_markdown, to_plain
+from ragnb.display.markup import closed, to_html, to_markdown, to_plain
 from ragnb.events import Cited, Quote
 from tests.display.test_display import check_safe
+from tests.golden.make import visible
 
 MARKER = re.compile(r"\[(\d+)\]")
 OVERRIDE = "\u202e"
@@ -38,7 +39,7 @@ def render(text, citations=None):
 
 
 def chips(page):
-    return page.xpath("//sup[@class='ragnb-chip']/text()")
+    return [chip.text_content() for chip in page.xpath("//sup[@class='ragnb-chip']")]
 
 
 def tokens(markdown):
@@ -115,11 +116,20 @@ def test_chips_leave_markdown_alone(text, html):
     assert re.sub(r">\s+<", "><", shown).strip() == html
 
 
-def test_a_chip_in_a_link():
-    """A chip may stand in a link's text; the address stays what it is."""
-    page = render("[the page [1]](https://ok.example/a)")
-    assert page.xpath("//a/@href") == ["https://ok.example/a"]
-    assert page.xpath("//a/sup/text()") == ["[1]"]
+def links(page):
+    """Where the answer's own links lead."""
+    return page.xpath("//a[@target]/@href")
+
+
+@pytest.mark.parametrize("address", ["https://ok.example/a", "javascript:a"])
+def test_a_chip_in_a_link(address):
+    """A chip, which is a link itself, stands behind a link whose text it was in."""
+    text = f"[the page [1] or *so* [2]]({address}) x"
+    page = render(text)
+    assert links(page) in (["https://ok.example/a"], [])
+    assert chips(page) == ["[1]", "[2]"]
+    assert not page.xpath("//a//a")
+    assert not links(page) or page.text_content() == "the page  or so  (ok.example)[1][2] x\n"
 
 
 @pytest.mark.parametrize("marker", ["[1]", "[1, 2]", "【4†L1-L9】"])
@@ -140,8 +150,11 @@ def test_markers_in_code_stay_as_they_are(text, marker):
 @pytest.mark.parametrize("text", ["[x](https://ok.example/[1])", "<https://ok.example/?a[1]=2>"])
 def test_markers_in_addresses_stay_as_they_are(text):
     """A marker in an address does not change where the link leads."""
-    (href,) = render(text).xpath("//a/@href")
+    page = render(text)
+    (href,) = links(page)
     assert href.replace("%5B1%5D", "[1]") in text
+    assert not chips(page)
+    assert "," not in page.text_content()
 
 
 @pytest.mark.parametrize(
@@ -157,6 +170,7 @@ def test_markers_in_addresses_stay_as_they_are(text):
         "https:evil.example",
         "https:///evil.example",
         "mailto:",
+        "mailto:a@ok.example?bcc=b@evil.example",
         "//evil.example",
         "http://",
         ":",
@@ -165,7 +179,7 @@ def test_markers_in_addresses_stay_as_they_are(text):
 )
 def test_odd_addresses_lead_nowhere(href):
     """An address whose host cannot be told is no link."""
-    assert not render(f"[x]({href}) <{href}>\n\n[y]\n\n[y]: {href}").xpath("//a/@href")
+    assert not render(f"[x]({href}) <{href}>\n\n[y]\n\n[y]: {href}").xpath("//@href")
 
 
 @pytest.mark.parametrize("marker", [(5, 2), (-5, -2), (2, 99), (99, 100), (-1, 2)])
@@ -189,7 +203,6 @@ def test_a_citation_of_code_ends_no_code():
     assert page.xpath("string(//code)") == "a\n"
     assert page.xpath("//strong/text()") == ["b"]
     assert len(chips(page)) == 4
-    assert to_plain("```\na\n``` b", [Cited(start=0, end=9, quotes=(quote(),))]) == "```\na\n```\n\n[1] b"
     assert "<sup" not in to_html(text, [Cited(start=0, end=6, quotes=(quote(),))])
 
 
@@ -217,14 +230,20 @@ def test_odd_numbers(number):
         "[1]" * 5000,
         "`[1]`" * 2000,
         "wörd " * 100_000,
+        "-" * 20_000 + "x",
+        "1." * 10_000 + "x",
+        "~~~\n" + "~" * 20_000 + "x",
+        "\n" * 20_000 + "x",
     ],
     ids=lambda text: text[:6],
 )
 def test_pathological_texts(text):
     """Neither depth nor length stops the rendering."""
     citations = marked(text)
-    check_safe(to_html(text, citations))
-    assert not list(loads(to_markdown(text, citations)))
+    beside = [Cited(start=0, end=end, quotes=(quote(),)) for end in range(1, len(text), len(text) // 9)]
+    for cited in (citations, beside):
+        check_safe(to_html(text, cited, [(len(text) // 2, "seam"), (len(text), "seam")]))
+        assert not list(loads(to_markdown(text, cited)))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +261,7 @@ def test_unseen_characters_go(text, shown):
     citations = [Cited(start=0, end=len(text), quotes=(quote(text=text),))]
     assert to_markdown(text, citations) == to_plain(text, citations) == shown + "[1]"
     html = to_html(text, citations)
-    assert f"<p>{shown}<sup" in html
+    assert f">{shown}<sup" in html
     assert f'title="{shown}"'.replace("\t", " ") in html
 
 
@@ -364,3 +383,124 @@ def test_any_markdown_loads_nothing(text, citations):
     markdown = to_markdown(text, citations)
     assert not list(loads(markdown))
     assert to_markdown(markdown, []) == markdown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Refunds take fi¦ve days.", "Refunds take fi[seam]ve days."),
+        ("**Refunds¦ take** days.", "Refunds[seam] take days."),
+        ("x **¦Refunds** take", "x [seam]Refunds take"),
+        ("One. ¦Two.", "One.[seam] Two."),
+        ("One.\n\n¦Two.", "One.[seam] Two."),
+        ("One.\n\n# ¦Two", "One.[seam] Two"),
+        ("One.\n\n¦# Two", "One.[seam] Two"),
+        ("- one\n- ¦two", "one[seam] two"),
+        ("- one\n¦- two", "one[seam] two"),
+        ("- one\n  - ¦two", "one[seam] two"),
+        ("One\n===¦\n\ntwo", "One[seam] two"),
+        ("One\n\n***\n¦two", "One [seam] two"),
+        ("| a | b |\n| - ¦| - |\n| 1 | 2 |", "a b[seam] 1 2"),
+        ("| a | b |\n| - | - |\n¦| 1 | 2 |", "a b[seam] 1 2"),
+        ("| a | b |\n| - | - |\n| 1 | 2 |\n¦", "a b 1 2[seam]"),
+        ("| a | b |\n| - | - |\n| 1 ¦| 2 |", "a b 1[seam] 2"),
+        ("| a |\n| - |\n| 1 \\|¦", "a 1 |[seam]"),
+        ("a *¦*b** c", "a [seam]b c"),
+        ("[text]¦(https://ok.example) x", "text (ok.example)[seam] x"),
+        ("[text](https://ok¦.example) x", "text (ok.example)[seam] x"),
+        ("[te¦xt](https://ok.example) x", "text (ok.example)[seam] x"),
+        ("x [1¦] y", "x [1][seam] y"),
+        ("```py¦thon\na\n```", "a [seam]"),
+        ("```\na¦b\n```\nc", "a[seam]b c"),
+        ("```\na\n¦b\n```\nc", "a [seam]b c"),
+        ("```\na\n```\n\n¦c", "a [seam] c"),
+        ("```\na\n```¦\nc", "a [seam] c"),
+        ("    a\n    ¦b\n\nc", "a[seam] b c"),
+        ("    a\n\n¦c", "a [seam] c"),
+        ("x `a¦b` y", "x a[seam]b y"),
+        ("> one¦\n> two", "one[seam] two"),
+        ("¦# Title", "[seam] Title"),
+        ("¦", "[seam]"),
+    ],
+)
+def test_a_seam_breaks_nothing(text, shown):
+    """A seam stands behind the word before it, and what is around it stays what it is."""
+    offset, text = text.index("¦"), text.replace("¦", "")
+    citations = marked(text)
+    html = to_html(text, citations, [(offset, "seam")])
+    assert visible(html) == shown
+    page = check_safe(html)
+    assert len(page.xpath("//span[@class='ragnb-seam']")) == 1
+    without = check_safe(to_html(text, citations))
+    assert [e.tag for e in without.iter() if e.tag not in ("p", "span")] == [
+        e.tag for e in page.iter() if e.tag not in ("p", "span")
+    ]
+
+
+def test_seams_in_words():
+    """A seam is told in Markdown and plain text too, at its place, and is no link there."""
+    text, seams = "Five da(javascript:x) days", [(7, "lost, resumed with [x]")]
+    assert to_plain(text, [], seams) == "Five da[lost, resumed with [x]](javascript:x) days"
+    assert not list(loads(to_markdown(text, [], seams)))
+    assert "Five da[lost" in to_markdown(text, [], seams)
+
+
+@given(TEXTS, st.lists(CITED, max_size=3), st.lists(st.tuples(SPOTS, st.text(max_size=9)), max_size=3))
+def test_any_seam_is_shown_safely(text, citations, seams):
+    """Each seam of any text is shown once, whatever it says and wherever it is."""
+    page = check_safe(to_html(text, citations, seams))
+    assert len(page.xpath("//span[@class='ragnb-seam']")) == len(seams)
+    assert not list(loads(to_markdown(text, citations, seams)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "shown"),
+    [
+        ("| a | b |\n| - | - |\n| 1 | 2 |\n\nx", "| 1 | 2 |", "a b 1 2[1] x"),
+        ("| a | b |\n| - | - |\n| 1 | 2\n\nx", "| 1 | 2", "a b 1 2[1] x"),
+        ("a | b\n--- | ---\n1 | 2\n3 | 4", "1 | 2\n", "a b 1 2[1] 3 4"),
+        ("**bold**\n", "**bold**\n", "bold[1]"),
+        ("One\n---\n\ntwo", "One\n---\n", "One[1] two"),
+        ("- a\n- b\n\n", "- a\n- b\n\n", "a b[1]"),
+    ],
+)
+def test_a_citation_without_a_marker_is_always_seen(text, words, shown):
+    """Where the provider reports a citation beside the text, its chip is in the cell, item or line it ends."""
+    end = text.index(words) + len(words)
+    assert visible(to_html(text, [Cited(start=0, end=end, quotes=(quote(),))])) == shown
+
+
+@pytest.mark.parametrize("mark", ["> ", "- ", "1. "])
+def test_what_lies_deep_is_shown(mark):
+    """Words within many lists or quotations are not left out."""
+    text = "".join(mark * depth + f"word{depth}\n\n" for depth in range(1, 60, 7)) + mark * 200 + "deepest"
+    shown = visible(to_html(text, []))
+    assert "deepest" in shown
+    assert all(f"word{depth}" in shown for depth in range(1, 60, 7))
+
+
+def test_formulas_are_left_as_written():
+    """Maths stays legible: nothing in it is emphasised, and no backslash is lost."""
+    text = r"So \(a*b*c_1 \\ d\) and \[x\] cost $5 or $6, \(open *it*"
+    assert visible(to_html(text, [])) == r"So \(a*b*c_1 \\ d\) and \[x\] cost $5 or $6, (open it"
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("a\n```py\nb", "\n```"),
+        ("~~~~\nb\n~~~", "\n~~~~"),
+        ("```\nb\n```", ""),
+        ("- ```\n  b", ""),
+        ("b", ""),
+    ],
+)
+def test_open_code_is_closed(text, end):
+    """Behind code that was never ended, something new may follow."""
+    assert closed(text) == text + end
+
+
+def test_right_to_left():
+    """Paragraphs of an answer that is read from right to left begin there, also where the host says left."""
+    assert to_html("שלום", []) == '<p style="text-align:right">שלום</p>\n'
+    assert to_html("1. Hi שלום", []).count("style") == 0

@@ -1,0 +1,1 @@
+"""The answer cell: an answer's log, drawn live in a notebook."""

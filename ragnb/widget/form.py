@@ -1,0 +1,194 @@
+"""A question box above an answer, for people who write no code: what ``rag.ui()`` gives."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Awaitable, Sequence, Sized
+from concurrent.futures import Future
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Protocol
+
+import anywidget
+import ipywidgets  # type: ignore[import-untyped]
+import traitlets as t
+
+from ragnb.answer import Answer
+from ragnb.background import spawn
+from ragnb.display import environment, words
+from ragnb.display.static import mimebundle
+from ragnb.errors import InvalidInputError, RagnbError
+from ragnb.widget.answer import AnswerWidget
+
+_EMPTY = 'No documents are in the index yet: rag.ingest("a/folder") adds some.'
+_ELSEWHERE = "rag.ui() is a form for a Jupyter notebook; here, ask with rag.ask(question)."
+_UNUSED = "A question box for documents stands here when this cell is run in a Jupyter notebook."
+
+
+class Pipeline(Protocol):
+    """What a form asks of a pipeline."""
+
+    k: int
+
+    def start(self, question: str, *, k: int | None = None) -> Answer: ...
+
+    def start_again(self, answer: Answer) -> Answer: ...
+
+    def adocuments(self) -> Awaitable[Sized]: ...
+
+
+def form(rag: Pipeline, examples: Sequence[str] = ()) -> Form:
+    """The form, which shows itself as a cell's value.
+
+    ``examples`` are questions that a click puts into the box. Raises `InvalidInputError` if one is no text.
+    """
+    for example in examples:
+        if not isinstance(example, str) or not example.strip():
+            raise InvalidInputError(f"{example!r} is no question.", 'Give texts: examples=["How?"].')
+    return Form(rag, list(examples))
+
+
+class Form:
+    """A form that is made where it is shown; where nobody could use it, a sentence says what it is."""
+
+    def __init__(self, rag: Pipeline, examples: list[str]) -> None:
+        self._rag = rag
+        self._examples = examples
+
+    def __repr__(self) -> str:
+        return _ELSEWHERE
+
+    def _ipython_display_(self) -> None:
+        if not environment.in_notebook():
+            print(_ELSEWHERE)
+            return
+        from IPython.display import display
+
+        if environment.headless():
+            display(record((), ""), raw=True)
+            return
+        live = LiveForm(self._rag, self._examples)
+        live.record = display(record((), live.mark), raw=True, display_id=True)
+        display(live.bundle(), raw=True)
+
+
+class QuestionBox(anywidget.AnyWidget):
+    """A text box, a button, examples and a number of passages.
+
+    Sends ``{v: 1, type: "ask", question, k}`` and is answered ``{v: 1, type: "refused", question}`` if that
+    cannot be asked, so that it can be written better. Where the connection is slow, ipywidgets' own text
+    box sends its Enter before the last keys, and a question loses its end; here the text goes along.
+    """
+
+    _esm = Path(__file__).parent / "form.js"
+    _css = Path(__file__).parent / "form.css"
+
+    label = t.Unicode("Ask these documents").tag(sync=True)
+    note = t.Unicode().tag(sync=True)
+    busy = t.Bool().tag(sync=True)
+    examples = t.List(t.Unicode()).tag(sync=True)
+    k = t.Int(5).tag(sync=True)
+    hides = t.Unicode().tag(sync=True)  # a class of the page that is not shown beside this box
+
+
+class LiveForm:
+    """The widgets of a form, and the answers that were given in it.
+
+    ``record`` is the handle of the output that stays in a saved notebook. ``looked`` is done when the form
+    says what can be asked, ``settled`` when the latest answer has ended and stands in the record.
+    """
+
+    def __init__(self, rag: Pipeline, examples: Sequence[str] = ()) -> None:
+        self._rag = rag
+        self.mark = f"ragnb-record-{secrets.token_hex(4)}"
+        self.box = QuestionBox(examples=list(examples), k=rag.k, hides=self.mark)
+        self.view = ipywidgets.VBox([self.box])
+        self.answer: AnswerWidget | None = None
+        self.answers: list[Answer] = []
+        self.record: Any = None
+        self._lock = threading.Lock()
+        self.box.on_msg(self._on_message)
+        self.looked: Future[None] = spawn(self._look())
+        self.settled: Future[None] | None = None
+
+    def bundle(self) -> dict[str, Any]:
+        """The live form alone: what is read without it stands in the record."""
+        model = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
+        return {"application/vnd.jupyter.widget-view+json": model, "text/plain": ""}
+
+    async def _look(self) -> None:
+        """Tell how many documents can be asked. Opens the index, while the question is being typed."""
+        try:
+            count = len(await self._rag.adocuments())
+        except RagnbError as error:
+            self.box.note = str(error)
+            return
+        if count:
+            self.box.label = f"Ask {count:,} documents" if count > 1 else "Ask this document"
+        else:
+            self.box.note = _EMPTY
+
+    def _on_message(self, _: object, content: Any, buffers: object) -> None:
+        match content:
+            case {"v": 1, "type": "ask", "question": str(question), "k": int(k)}:
+                self.ask(question, k)
+
+    def ask(self, question: str, k: int) -> None:
+        """Begin an answer in the form, unless one is being given; an error is told in the form."""
+        with self._lock:
+            if self.box.busy:
+                return
+            try:
+                answer = self._rag.start(question, k=k)
+            except RagnbError as error:
+                self.box.note = str(error)
+                self.box.send({"v": 1, "type": "refused", "question": question})
+                return
+            self._follow(answer)
+            if self.answer is None:
+                self.answer = AnswerWidget(answer, ask_again=self._ask_again)
+                self.view.children = [self.box, self.answer]
+            else:
+                self.answer.show(answer)
+
+    def _ask_again(self) -> Answer:
+        answer = self._rag.start_again(self.answers[-1])
+        self._follow(answer)
+        return answer
+
+    def _follow(self, answer: Answer) -> None:
+        self.answers.append(answer)
+        self.box.note = ""
+        self.box.busy = True
+        self.settled = spawn(self._when_ended(answer))
+
+    async def _when_ended(self, answer: Answer) -> None:
+        async with aclosing(answer.follow(len(answer.events))) as events:
+            async for _ in events:
+                pass
+        self.box.busy = False
+        if self.record is not None:
+            self.record.update(record(self.answers, self.mark), raw=True)
+
+
+def record(answers: Sequence[Answer], mark: str) -> dict[str, str]:
+    """What a notebook without its kernel shows in the form's place: the answers that were given.
+
+    The live form hides it by the class ``mark``. JupyterLab writes "model not found" where a widget was;
+    the record takes those words, a widget's node without any element in it, off the page.
+    """
+    bundles = [mimebundle(answer) for answer in answers if answer.ended]
+    questions = [words.readable(words.question(answer)) for answer in answers if answer.ended]
+    asked = "1 question was" if len(bundles) == 1 else f"{len(bundles)} questions were"
+    sentence = f"{asked} asked here. Run this cell again to ask more." if bundles else _UNUSED
+    cards = "".join(bundle["text/html"] for bundle in bundles)
+    hidden = f".jp-OutputArea:has(.{mark}) .jupyter-widgets:not(:has(*)){{display:none}}"
+    style = f"<style>{hidden}</style>" if mark else ""
+    quiet = "font-size:0.85em;opacity:0.75;margin:0.3em 0"
+    texts = [f"{q}\n\n{bundle['text/plain']}" for q, bundle in zip(questions, bundles, strict=True)]
+    return {
+        "text/html": f'<div class="ragnb-record {mark}">{style}'
+        f'<p style="{quiet}">{sentence}</p>{cards}</div>',
+        "text/plain": "\n\n".join([sentence, *texts]),
+    }

@@ -1,0 +1,1 @@
+export function bundle(): Promise<Record<"answer.js" | "answer.css", string>>;

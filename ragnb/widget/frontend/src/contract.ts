@@ -1,0 +1,25 @@
+/** What the card and the text in it ask of each other. */
+
+import type { Cited, Quote } from "./events";
+import type { Store } from "./store";
+
+export interface TextEvents {
+  /** A chip for these sources was drawn; the button is its element. */
+  chip(numbers: readonly number[], cited: Cited, button: HTMLElement): void;
+}
+
+export interface AnswerText {
+  /** Draw what is new in the log. Called at most once a frame. */
+  update(log: Store): void;
+  /** The log has ended, and `update` has seen all of it: draw what was held back. */
+  end(): void;
+}
+
+/** The text of an answer in an empty element; exported by `markdown.ts` as `createText`. */
+export type CreateText = (root: HTMLElement, on: TextEvents) => AnswerText;
+
+/**
+ * A passage as nodes, with its quotes in `<mark>` and without control characters (which count in the
+ * quotes' offsets); exported by `passage.ts` as `markQuotes`.
+ */
+export type MarkQuotes = (text: string, quotes: readonly Quote[]) => DocumentFragment;
