@@ -35,5 +35,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'ragnb' has no attribute {name!r}")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext ragnb``: adds ``%ask`` and ``%%ask``, and lets ``asyncio.run`` work in a cell."""
+    importlib.import_module("ragnb.magics").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext ragnb``: takes the magics away."""
+    importlib.import_module("ragnb.magics").unload(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

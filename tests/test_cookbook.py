@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from ragnb.simulator import Simulator
 
@@ -85,3 +87,40 @@ def test_cookbook_in_a_script(provider):
     assert asyncio.run(rag.aquery("How?")) == ANSWER  # another loop than the last time
     assert asyncio.run(rag.aquery("How?")) == ANSWER
     assert [type(event).__name__ for event in rag.events("How?")][-1] == "Finished"
+
+
+CELL = """
+import asyncio
+
+from ragnb import RAGPipeline
+from ragnb.embeddings.openai import OpenAIEmbeddings
+from ragnb.llms.openai import OpenAILLM
+from ragnb.vectorstores.memory import InMemoryVectorStore
+
+docs = ["Streaming sends each token as soon as it is there.", "A batch waits for the end."]
+
+
+async def main():
+    rag = RAGPipeline(
+        llm=OpenAILLM(model="gpt-4o-mini"),
+        embeddings=OpenAIEmbeddings(model="text-embedding-3-small"),
+        vectorstore=InMemoryVectorStore(),
+    )
+    await rag.aadd(docs)
+    async for token in rag.astream("How does streaming work?"):
+        print(token, end="", flush=True)
+
+
+asyncio.run(main())
+"""
+
+
+def test_cookbook_in_a_cell(provider):
+    """The cookbook's script, asyncio.run and all, runs in a notebook's cell unchanged."""
+    cells = [nbformat.v4.new_code_cell(source) for source in ("%load_ext ragnb", CELL, CELL)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    assert notebook.cells[0].outputs == []
+    for cell in notebook.cells[1:]:
+        assert {output.name for output in cell.outputs} == {"stdout"}
+        assert "".join(output.text for output in cell.outputs) == ANSWER
