@@ -92,6 +92,7 @@ def _sources(answer: Answer, anchor: str) -> str:
 
 def _source(source: Source, anchor: str) -> str:
     place = f'<span style="opacity:0.7"> — {escape(source.place)}</span>' if source.place else ""
+    quoted = f"<br><small>{escape(source.quoted)}</small>" if source.quotes else ""
     passage = "".join(
         f'<mark style="{_MARK}">{escape(text)}</mark>' if is_quoted else escape(text)
         for text, is_quoted in excerpt(source.hit.chunk.text, source.quotes)
@@ -102,9 +103,9 @@ def _source(source: Source, anchor: str) -> str:
     where = f"{escape(file)}, score" if file else "score"
     return (
         f'<details class="ragnb-source" data-jupyter-id="{name}" style="{_ROW}">'
-        f'<summary style="cursor:pointer"><b>[{source.number}]</b> {escape(source.title)}{place}</summary>'
-        f'<div id="{name}"><blockquote dir="auto" style="{_PASSAGE}">{passage}</blockquote>'
-        f'<div style="{_QUIET};margin-bottom:0.8em">{where} {source.hit.score:.2f}</div></div></details>'
+        f'<summary style="cursor:pointer"><b>[{source.number}]</b> {escape(source.title)}{place}{quoted}'
+        f'</summary><div id="{name}"><blockquote dir="auto" style="{_PASSAGE}">{passage}</blockquote>'
+        f"<small>{where} {source.hit.score:.2f}</small></div></details>"
     )
 
 

@@ -31,6 +31,8 @@ from ragnb.events import (
 # text in another order than it has.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+_LINE = 140  # characters
+
 EXTRACTIVE = "Sentences quoted word for word from the passages; no language model was used."
 
 # What happened to a stream, by its fault.
@@ -68,6 +70,13 @@ class Source:
         locator = self.hit.chunk.locator
         text = " ".join(str(locator).split())
         return text.removeprefix(self.title).removeprefix(" › ").removeprefix(", ")
+
+    @property
+    def quoted(self) -> str:
+        """The words that the answer takes from it, in one line; empty where it takes none."""
+        text = " … ".join(" ".join(quote.text.split()) for quote in self.quotes)
+        line = text if len(text) <= _LINE else f"{text[: _LINE - 1].rstrip()}…"
+        return line and f"“{line}”"
 
 
 def readable(text: str) -> str:

@@ -141,6 +141,7 @@ TAGS = {
     "div",
     "p",
     "br",
+    "small",
     "hr",
     "strong",
     "em",

@@ -92,6 +92,7 @@ def shown(answer: Answer) -> dict[str, Any]:
                 "score": f"{source.hit.score:.2f}",
                 "text": source.hit.chunk.text,
                 "quotes": [{"start": q.start, "end": q.end, "text": q.text} for q in source.quotes],
+                "quoted": source.quoted,
             }
             for source in words.sources(answer)
         ],

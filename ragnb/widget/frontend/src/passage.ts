@@ -6,7 +6,6 @@ import { unitsOf } from "./points";
 import { fixed, readable } from "./words";
 import type { Source } from "./words";
 
-const MARGIN = 24; // pixels above a mark that is scrolled to
 
 /** A text with its quotes in `<mark>`; where they overlap, the earlier one goes on. */
 export function markQuotes(text: string, quotes: readonly Quote[]): DocumentFragment {
@@ -42,7 +41,8 @@ export function passagePanel(sources: readonly Source[], close: () => void): HTM
 export function showMarks(panel: HTMLElement): void {
   for (const box of panel.querySelectorAll<HTMLElement>(".ragnb-passage-text")) {
     const mark = box.querySelector("mark");
-    if (mark) box.scrollTop = Math.max(0, mark.offsetTop - MARGIN);
+    // One whole line is seen above the mark.
+    if (mark?.offsetTop) box.scrollTop = mark.offsetTop - (parseFloat(getComputedStyle(box).lineHeight) || 0);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The passages given to the model: those cited first, the others folded; all in sight while there is no text. */
 
-import { element, focus } from "./element";
+import { element, focus, say } from "./element";
 import type { Light } from "./highlight";
 import type { Part } from "./part";
 import { markQuotes } from "./passage";
@@ -67,7 +67,8 @@ interface Row {
 function sourceRow({ number, title, place, hit }: Source, light: Light): Row {
   const name = element("span", "title", words.readable(title));
   const where = element("span", "place", place && ` — ${words.readable(place)}`);
-  const summary = element("summary", "", element("b", "number", `[${number}]`), " ", name, where);
+  const line = element("span", "line");
+  const summary = element("summary", "", element("b", "number", `[${number}]`), " ", name, where, line);
   const passage = element("blockquote", "quoted");
   passage.dir = "auto";
   passage.tabIndex = 0;
@@ -83,6 +84,7 @@ function sourceRow({ number, title, place, hit }: Source, light: Light): Row {
     mark(quotes) {
       if (marked === quotes.length) return;
       marked = quotes.length;
+      say(line, words.readable(words.quoted(quotes)));
       passage.replaceChildren(markQuotes(text, quotes));
     },
   };

@@ -37,6 +37,8 @@ export interface Source {
   quotes: Quote[];
 }
 
+const LINE = 140; // code points
+
 export interface Stage {
   name: string;
   /** Seconds since the question. */
@@ -70,6 +72,14 @@ export function sources(log: Store): Source[] {
       quotes: found.sort((a, b) => a.start - b.start || a.end - b.end),
     };
   });
+}
+
+/** The words that the answer takes from a source, in one line; empty where it takes none. */
+export function quoted(quotes: Quote[]): string {
+  const line = quotes.map(({ text }) => squeeze(text)).join(" … ");
+  const start = [...line.slice(0, 2 * LINE + 1)];
+  if (!line) return "";
+  return `“${start.length > LINE ? `${start.slice(0, LINE - 1).join("").trimEnd()}…` : line}”`;
 }
 
 function place(locator: Locator, title: string): string {

@@ -72,7 +72,7 @@ describe.each(GOLDEN)("the golden log $name", ({ events, shown }) => {
     const rows = all(el, ".ragnb-source");
     const inOrder = [...rows].sort((a, b) => Number(a.dataset.number) - Number(b.dataset.number));
     expect(inOrder.map((row) => row.querySelector("summary")!.textContent)).toEqual(
-      shown.sources.map(({ number, title, place }) => `[${number}] ${[title, place].filter(Boolean).join(" — ")}`),
+      shown.sources.map(({ number, title, place, quoted }) => `[${number}] ${[title, place].filter(Boolean).join(" — ")}${quoted}`),
     );
     expect(inOrder.map((row) => all(row, "mark").length > 0)).toEqual(
       shown.sources.map(({ quotes }) => quotes.length > 0),

@@ -20,6 +20,7 @@ export interface Shown {
     score: string;
     text: string;
     quotes: { start: number; end: number; text: string }[];
+    quoted: string;
   }[];
   summary: string[];
   stages: [string, number, number][];

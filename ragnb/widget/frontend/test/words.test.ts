@@ -48,6 +48,7 @@ describe.each(GOLDEN)("the log $name", ({ events, shown }) => {
       score: words.fixed(source.hit.score, 2),
       text: source.hit.chunk.text,
       quotes: source.quotes.map(({ start, end, text }) => ({ start, end, text })),
+      quoted: words.quoted(source.quotes),
     }));
     expect(sources).toEqual(shown.sources);
   });
