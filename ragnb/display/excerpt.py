@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ragnb.events import Quote
 
 _WHOLE = 600  # characters of a passage that is kept as it is
-_AROUND = 140  # before and after each quote of a longer one
+_AROUND = 110  # before and after each quote of a longer one
 
 
 def excerpt(text: str, quotes: Sequence[Quote]) -> list[tuple[str, bool]]:
