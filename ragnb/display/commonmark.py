@@ -17,6 +17,8 @@ CODE = ("code_inline", "code_block", "fence")
 
 _CODE_BLOCK = "background-color:#8882;border-radius:6px;margin:0.6em 0;overflow-x:auto;padding:0.6em 0.8em"
 
+_HEADINGS = {"h1": "1.3em", "h2": "1.15em"}
+
 # Lists and quotations within each other; a list counts twice. What lies deeper is shown as it was written.
 _DEEPEST = 60
 
@@ -65,6 +67,12 @@ def _code_block(tokens: Sequence[Token], index: int, options: OptionsDict, env: 
     return f'<pre style="{_CODE_BLOCK}"><code>{escape(tokens[index].content, quote=False)}</code></pre>\n'
 
 
+def _heading(tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """A heading of the answer's own size: the notebook's are larger than a card has room for."""
+    tag = tokens[index].tag
+    return f'<{tag} style="font-size:{_HEADINGS.get(tag, "1em")};margin:1em 0 0.4em">'
+
+
 def _emphasis(state: StateInline, silent: bool) -> bool:
     """Asterisks emphasise, underscores do not: ``__init__`` quoted from a document stays what it is."""
     return state.src[state.pos] != "_" and emphasis.tokenize(state, silent)
@@ -104,6 +112,7 @@ def _make_parser() -> MarkdownIt:
     made.block.ruler.before("table", "too_deep", _too_deep)
     made.renderer.rules.update(  # type: ignore[attr-defined]
         {
+            "heading_open": _heading,
             "link_open": _open_link,
             "link_close": _close_link,
             "image": _image,

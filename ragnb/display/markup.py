@@ -42,12 +42,20 @@ _TAGS = {"p", "br", "hr", "strong", "em", "s", "del", "code", "pre", "blockquote
 _TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li"}
 _TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 _ATTRIBUTES = {"a": {"href", "title", "target"}, "ol": {"start"}}
-_ATTRIBUTES |= {"p": {"style"}, "pre": {"style"}, "th": {"style"}, "td": {"style"}}
-_STYLES = {"text-align", "background-color", "border-radius", "margin", "overflow-x", "padding"}
+_ATTRIBUTES |= {tag: {"style"} for tag in ("p", "pre", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6")}
+_STYLES = {
+    "font-size",
+    "text-align",
+    "background-color",
+    "border-radius",
+    "margin",
+    "overflow-x",
+    "padding",
+}
 
 # Short, as a notebook keeps them for each chip anew.
 _TITLE = 80  # characters of quotes that a chip tells by itself
-_PILL = "text-decoration:none;padding:0 4px;margin:0 1px;border:1px solid #8887;border-radius:9px"
+_PILL = "padding:0 4px;margin:0 1px;border:1px solid #8887;border-radius:9px"
 _SEAM = "font-size:0.8em;font-weight:400;opacity:0.75;border-bottom:1px dashed rgba(214,120,30,0.9)"
 
 
@@ -168,10 +176,9 @@ def _place(place: Place, anchor: str) -> str:
         return f'<span class="ragnb-seam" style="{_SEAM}">{escape(place.text)}</span>'
     title = escape(_title(place.shown), quote=True)
     links = "".join(
-        f'<a href="#{anchor}-{quote.number}" style="{_PILL}">[{quote.number}]</a>'
-        for quote in place.shown.quotes
+        f'<a href="#{anchor}-{quote.number}">[{quote.number}]</a>' for quote in place.shown.quotes
     )
-    return f'<sup class="ragnb-chip" title="{title}">{links}</sup>'
+    return f'<sup class="ragnb-chip" title="{title}" style="{_PILL}">{links}</sup>'
 
 
 def _title(cited: Cited) -> str:

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from ragnb.answer import Answer
 from ragnb.background import spawn
 from ragnb.display import environment
-from ragnb.widget.ending import end_of
+from ragnb.widget.ending import Stopped, end_of
 
 AskAgain = Callable[[], Answer]
 
@@ -61,7 +61,7 @@ async def ashow(answer: Answer, *, ask_again: AskAgain | None = None, keep_live:
     except asyncio.CancelledError:
         answer.cancel()
         await end_of(answer)
-        raise
+        raise Stopped from None
     finally:
         await place.afinish(answer)
 
@@ -84,7 +84,7 @@ async def ended(answer: Answer) -> Answer:
         await end_of(answer)
     except asyncio.CancelledError:
         answer.cancel()
-        raise
+        raise Stopped from None
     if place := _places.get(answer):
         await place.afinish(answer)
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,8 @@ from ragnb.display import environment
 from ragnb.display.static import mimebundle
 from ragnb.widget.answer import AnswerWidget
 
-# marimo 0.25 fails on a link within the page that has a style: React's error 62.
-_STYLED_LINK = re.compile(r'(<a href="#[^"]*") style="[^"]*"')
+# marimo takes the looks of lists and paragraphs away, except from what it has rendered as Markdown itself.
+_AS_MARKDOWN = '<div class="markdown prose dark:prose-invert contents">{}</div>'
 
 
 class MarimoCell:
@@ -56,7 +55,7 @@ def value(answer: Answer) -> object:
 
 
 def _still(answer: Answer) -> object:
-    return marimo.Html(_STYLED_LINK.sub(r"\1", mimebundle(answer)["text/html"]))
+    return marimo.Html(_AS_MARKDOWN.format(mimebundle(answer)["text/html"]))
 
 
 def _running_cell() -> Any:
