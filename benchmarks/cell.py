@@ -213,7 +213,7 @@ def drawing() -> None:
         browser.close()
     longest = max(drawn["tasks"], default=0)
     print(
-        f"drawing {drawn['text'] / 1e3:.1f} KB as it grows: main thread busy {busy:.2f} s in all (limit 2), "
+        f"drawing 16 KB of Markdown ({drawn['text'] / 1e3:.1f} KB seen) as it grows: main thread busy {busy:.2f} s in all (limit 2), "
         f"tasks over 50 ms: {len(drawn['tasks'])} (limit 0; longest {longest:.0f} ms)"
     )
 
