@@ -12,6 +12,15 @@ const BLOCK = "p, h1, h2, h3, h4, h5, h6, .ragnb-table";
 
 let panels = 0; // tells the ids of one page apart
 
+/** The citations of a log whose passages the reader has opened: a host may draw the view anew. */
+const opened = new WeakMap<Store, Set<number>>();
+
+function openedIn(log: Store): Set<number> {
+  let seqs = opened.get(log);
+  if (!seqs) opened.set(log, (seqs = new Set()));
+  return seqs;
+}
+
 /** The numbers of a citation that have a source, each once. */
 export function knownNumbers(cited: Cited, log: Store): number[] {
   const numbers = new Set(cited.quotes.map(({ number }) => number));
@@ -32,23 +41,25 @@ export function newChips(root: HTMLElement, on: TextEvents): Chips {
 
   function toggle(cited: Cited, log: Store): void {
     const { seq, quotes } = cited;
-    if (open.has(seq)) return close(seq);
+    if (open.has(seq)) return close(seq, log);
+    openedIn(log).add(seq);
     const all = sources(log);
     const shown = knownNumbers(cited, log).map((number) => ({
       ...all[number - 1]!,
       quotes: quotes.filter((quote) => quote.number === number),
     }));
-    const panel = passagePanel(shown, () => close(seq));
+    const panel = passagePanel(shown, () => close(seq, log));
     panel.id = `ragnb-passage-${++panels}`;
     const chip = buttons.get(seq)!;
     chip.ariaExpanded = "true";
     chip.setAttribute("aria-controls", panel.id);
     open.set(seq, panel);
     (chip.closest(BLOCK) ?? chip).after(panel);
-    showMarks(panel);
+    requestAnimationFrame(() => showMarks(panel)); // where the view is being made it has no layout yet
   }
 
-  function close(seq: number): void {
+  function close(seq: number, log: Store): void {
+    openedIn(log).delete(seq);
     const chip = buttons.get(seq)!;
     open.get(seq)?.remove();
     open.delete(seq);
@@ -70,21 +81,20 @@ export function newChips(root: HTMLElement, on: TextEvents): Chips {
       chip.addEventListener("keydown", (event) => {
         if (event.key !== "Escape" || !open.has(cited.seq)) return;
         event.stopPropagation();
-        close(cited.seq);
+        close(cited.seq, log);
       });
       parent.appendChild(chip);
       buttons.set(cited.seq, chip);
       on.chip(numbers, cited, chip);
+      if (openedIn(log).has(cited.seq)) toggle(cited, log);
     },
 
     keep(redraw) {
       const { activeElement } = root.getRootNode() as Document;
       const focused = [...buttons].find(([, chip]) => chip === activeElement)?.[0];
-      const opened = [...open.keys()];
       buttons.clear();
       open.clear();
       redraw();
-      for (const seq of opened) buttons.get(seq)?.click();
       if (focused !== undefined) focus(buttons.get(focused));
     },
   };
