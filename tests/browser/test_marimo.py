@@ -127,11 +127,10 @@ def test_the_stop_button_in_marimo(run_app, simulator, page, shot):
     shot("marimo-cancelled")
 
 
-@pytest.mark.parametrize("call", ["await rag.aask", "rag.ask"])
-def test_interrupting_a_marimo_cell(run_app, simulator, page, shot, call):
+def test_interrupting_a_marimo_cell(run_app, simulator, page, shot):
     """marimo hears nothing from a page while a cell runs: its own stop button ends the answer, which is kept."""
     sim = simulator()
-    run_app(sim.url, f"{call}({QUESTION!r})")
+    run_app(sim.url, f"rag.ask({QUESTION!r})")
     sim.release(5)
     expect(page.locator(".ragnb-live .ragnb-text")).to_contain_text("Refunds are", timeout=40_000)
     page.get_by_test_id("interrupt-button").last.click()
@@ -139,3 +138,14 @@ def test_interrupting_a_marimo_cell(run_app, simulator, page, shot, call):
     expect(page.locator(".ragnb-status")).to_contain_text("Cancelled after 5 tokens")
     expect(page.locator(".ragnb-text")).to_contain_text("Refunds are")
     shot("marimo-interrupted")
+
+
+def test_interrupting_a_marimo_cell_that_awaits(run_app, simulator, page):
+    """There the connection is closed too; marimo puts its own word in the place of the cell's output."""
+    sim = simulator()
+    run_app(sim.url, f"await rag.aask({QUESTION!r})")
+    sim.release(5)
+    expect(page.locator(".ragnb-live .ragnb-text")).to_contain_text("Refunds are", timeout=40_000)
+    page.get_by_test_id("interrupt-button").last.click()
+    sim.wait_for_disconnect()
+    expect(page.get_by_text("This cell was interrupted")).to_be_visible()
