@@ -90,11 +90,12 @@ def _with_paths(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], Bloc
             continue
         if alone is not None and block.level <= alone.level:
             yield _path(headings), replace(alone, kind="paragraph")
+            alone = None
         while headings and headings[-1].level >= block.level:
             headings.pop()
-        alone = block if block.text else None
-        if alone is not None:
-            headings.append(alone)
+        if block.text:
+            alone = block
+            headings.append(block)
     if alone is not None:
         yield _path(headings), replace(alone, kind="paragraph")
 

@@ -106,6 +106,13 @@ def test_any_blocks(blocks, budget):
         assert set("".join(words(block.text))) <= set(kept)
 
 
+def test_an_empty_heading_hides_none():
+    """A heading with only an empty one under it is a chunk, as one with nothing under it is."""
+    blocks = [Block("Alone", "heading", 1), Block("", "heading", 2)]
+    (piece,) = chunk(Document(source="x", blocks=blocks), name="x", budget=40, count=count)
+    assert piece.text == "Alone"
+
+
 def test_an_added_text_is_one_chunk_as_it_is():
     """A short text without structure is a chunk exactly as given, identified by its content."""
     document = Document("Just so.")
