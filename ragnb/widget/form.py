@@ -6,7 +6,6 @@ import secrets
 import threading
 from collections.abc import Awaitable, Sequence, Sized
 from concurrent.futures import Future
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from ragnb.display import environment, words
 from ragnb.display.static import mimebundle
 from ragnb.errors import InvalidInputError, RagnbError
 from ragnb.widget.answer import AnswerWidget
+from ragnb.widget.ending import end_of
 
 _EMPTY = 'No documents are in the index yet: rag.ingest("a/folder") adds some.'
 _ELSEWHERE = "rag.ui() is a form for a Jupyter notebook; here, ask with rag.ask(question)."
@@ -164,9 +164,7 @@ class LiveForm:
         self.settled = spawn(self._when_ended(answer))
 
     async def _when_ended(self, answer: Answer) -> None:
-        async with aclosing(answer.follow(len(answer.events))) as events:
-            async for _ in events:
-                pass
+        await end_of(answer)
         self.box.busy = False
         if self.record is not None:
             self.record.update(record(self.answers, self.mark), raw=True)

@@ -115,12 +115,18 @@ def test_a_marimo_page_reloaded_in_mid_stream(run_app, simulator, page, shot):
     shot("marimo-kept-live")
 
 
-def test_the_stop_button_in_marimo(run_app, simulator, page, shot):
-    """It ends an answer whose cell has returned."""
+def begun(run_app, simulator, page, cell):
+    """The model behind a cell whose answer has its first words."""
     sim = simulator()
-    run_app(sim.url, f"rag.ask({QUESTION!r}, wait=False)")
+    run_app(sim.url, cell)
     sim.release(5)
     expect(page.locator(".ragnb-live .ragnb-text")).to_contain_text("Refunds are", timeout=40_000)
+    return sim
+
+
+def test_the_stop_button_in_marimo(run_app, simulator, page, shot):
+    """It ends an answer whose cell has returned."""
+    sim = begun(run_app, simulator, page, f"rag.ask({QUESTION!r}, wait=False)")
     page.locator(".ragnb-stop").click()
     sim.wait_for_disconnect()
     expect(page.locator(".ragnb-status")).to_contain_text("Cancelled after 5 tokens")
@@ -129,10 +135,7 @@ def test_the_stop_button_in_marimo(run_app, simulator, page, shot):
 
 def test_interrupting_a_marimo_cell(run_app, simulator, page, shot):
     """marimo hears nothing from a page while a cell runs: its own stop button ends the answer, which is kept."""
-    sim = simulator()
-    run_app(sim.url, f"rag.ask({QUESTION!r})")
-    sim.release(5)
-    expect(page.locator(".ragnb-live .ragnb-text")).to_contain_text("Refunds are", timeout=40_000)
+    sim = begun(run_app, simulator, page, f"rag.ask({QUESTION!r})")
     page.get_by_test_id("interrupt-button").last.click()
     sim.wait_for_disconnect()
     expect(page.locator(".ragnb-status")).to_contain_text("Cancelled after 5 tokens")
@@ -142,10 +145,7 @@ def test_interrupting_a_marimo_cell(run_app, simulator, page, shot):
 
 def test_interrupting_a_marimo_cell_that_awaits(run_app, simulator, page):
     """There the connection is closed too; marimo puts its own word in the place of the cell's output."""
-    sim = simulator()
-    run_app(sim.url, f"await rag.aask({QUESTION!r})")
-    sim.release(5)
-    expect(page.locator(".ragnb-live .ragnb-text")).to_contain_text("Refunds are", timeout=40_000)
+    sim = begun(run_app, simulator, page, f"await rag.aask({QUESTION!r})")
     page.get_by_test_id("interrupt-button").last.click()
     sim.wait_for_disconnect()
     expect(page.get_by_text("This cell was interrupted")).to_be_visible()

@@ -1,6 +1,6 @@
 /** What the card and the text in it ask of each other. */
 
-import type { Cited, Quote } from "./events";
+import type { Cited } from "./events";
 import type { Store } from "./store";
 
 export interface TextEvents {
@@ -14,12 +14,3 @@ export interface AnswerText {
   /** The log has ended, and `update` has seen all of it: draw what was held back. */
   end(): void;
 }
-
-/** The text of an answer in an empty element; exported by `markdown.ts` as `createText`. */
-export type CreateText = (root: HTMLElement, on: TextEvents) => AnswerText;
-
-/**
- * A passage as nodes, with its quotes in `<mark>` and without control characters (which count in the
- * quotes' offsets); exported by `passage.ts` as `markQuotes`.
- */
-export type MarkQuotes = (text: string, quotes: readonly Quote[]) => DocumentFragment;

@@ -3,14 +3,14 @@
 import type { Hints } from "./blocks";
 import type { References } from "./brackets";
 import { newChips } from "./citations";
-import type { CreateText } from "./contract";
+import type { AnswerText, TextEvents } from "./contract";
 import { newPage } from "./page";
 import type { Page } from "./page";
 import type { Store } from "./store";
 
 const MOST_REDRAWINGS = 20; // while it streams, for tables that were taken for text
 
-export const createText: CreateText = (root, on) => {
+export function createText(root: HTMLElement, on: TextEvents): AnswerText {
   const chips = newChips(root, on);
   const references: References = { known: new Map(), missed: new Set() };
   const hints: Hints = { heads: new Set(), isDefinedLate: false };
@@ -58,4 +58,4 @@ export const createText: CreateText = (root, on) => {
       for (let left = 3; left && (isMistaken() || hints.isDefinedLate); left--) redraw(true);
     },
   };
-};
+}
