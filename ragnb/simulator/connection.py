@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-import struct
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +12,7 @@ import h11
 
 from ragnb.simulator.pacing import Pace
 from ragnb.simulator.recording import RecordedRequest, Recording
+from ragnb.simulator.resetting import reset
 from ragnb.simulator.wire import Ending, Response
 
 
@@ -107,7 +106,11 @@ class Connection:
             if piece.token:
                 await self._pace.turn(tokens, started)
                 tokens += 1
-            if number == len(response.pieces) and response.ending is Ending.COMPLETE:
+            if response.drip is not None:
+                for chunk in response.drip.chunks(piece.data):
+                    await self._pace.sleep(response.drip.delay)
+                    await self._send(h11.Data(data=chunk))
+            elif number == len(response.pieces) and response.ending is Ending.COMPLETE:
                 # In one go: a client may close the connection as soon as it has the last piece.
                 await self._send(h11.Data(data=piece.data), h11.EndOfMessage())
             else:
@@ -120,11 +123,7 @@ class Connection:
                 if self._http.our_state is h11.SEND_BODY:
                     await self._send(h11.EndOfMessage())
             case Ending.RST:
-                # Closing a socket that lingers for no time resets the connection.
-                linger = struct.pack("ii", 1, 0)
-                self._writer.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, linger
-                )
+                await reset(self._writer.get_extra_info("socket"))
             case Ending.STALL:
                 await _forever()
             case Ending.FIN | Ending.SILENT:

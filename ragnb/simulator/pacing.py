@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+Sleep = Callable[[float], Awaitable[object]]
+"""Waits so many seconds, as `asyncio.sleep` does."""
 
 
 class Gate:
@@ -40,11 +44,12 @@ class Pace:
     gate: Gate
     tokens_per_second: float | None = None
     first_token_delay: float = 0.0
+    sleep: Sleep = asyncio.sleep
 
     async def turn(self, number: int, started: float) -> None:
         """Wait until token ``number`` (from 0) of a response begun at ``started`` may go."""
         after = number / self.tokens_per_second if self.tokens_per_second else 0.0
         due = started + self.first_token_delay + after
         # At least one round of the loop, so that answers of several connections interleave.
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await self.sleep(max(0.0, due - asyncio.get_running_loop().time()))
         await self.gate.enter()

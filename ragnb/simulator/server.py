@@ -13,8 +13,8 @@ from typing import Self
 
 from ragnb.simulator import protocols
 from ragnb.simulator.connection import Connection
-from ragnb.simulator.faults import Fault
-from ragnb.simulator.pacing import Gate, Pace
+from ragnb.simulator.faults import Faults
+from ragnb.simulator.pacing import Gate, Pace, Sleep
 from ragnb.simulator.protocols import Dialect
 from ragnb.simulator.recording import RecordedRequest, Recording
 from ragnb.simulator.script import Answer, Script
@@ -42,13 +42,16 @@ class Simulator:
         Hold back every token of every stream until it is released: see `release`. Without it, a
         short answer is on its way whole before a client has read its first token.
     faults
-        What successive requests meet, over all protocols; None is no fault, as is the end.
+        What successive requests meet, over all protocols; None is no fault, as is the end, and a
+        tuple is several at once, such as ``(Drip(3), Cut(after=2))``.
     dialect
         How chat completions are spoken: ``"openai"``, ``"groq"`` or ``"cerebras"``.
     models
         The models that exist; others get the provider's 404. None: all do.
     api_keys
         The keys that are accepted; others get the provider's 401. None: all are.
+    sleep
+        How the pace and slow drips wait, in seconds.
     """
 
     def __init__(
@@ -58,15 +61,16 @@ class Simulator:
         tokens_per_second: float | None = None,
         first_token_delay: float = 0.0,
         gate: bool = False,
-        faults: Iterable[Fault | None] = (),
+        faults: Iterable[Faults] = (),
         dialect: Dialect = "openai",
         models: Collection[str] | None = None,
         api_keys: Collection[str] | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         spoken = protocols.by_path(dialect)
         self._service = Service(spoken, Script(answer), deque(faults), models, api_keys)
         self._gate = Gate(closed=gate)
-        self._pace = Pace(self._gate, tokens_per_second, first_token_delay)
+        self._pace = Pace(self._gate, tokens_per_second, first_token_delay, sleep)
         self._recording = Recording()
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None

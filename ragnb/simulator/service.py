@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ragnb.simulator import faults, wire
-from ragnb.simulator.faults import Fault
+from ragnb.simulator.faults import Faults
 from ragnb.simulator.protocols import Protocol
 from ragnb.simulator.protocols.errors import AnthropicErrors, OpenAIErrors
 from ragnb.simulator.recording import RecordedRequest
@@ -21,7 +21,7 @@ class Service:
 
     protocols: Mapping[str, Protocol]
     script: Script
-    faults: deque[Fault | None]
+    faults: deque[Faults]
     models: Collection[str] | None = None
     api_keys: Collection[str] | None = None
 
@@ -61,4 +61,4 @@ class Service:
         except Exception as error:  # a scripted answer is the caller's code
             message = f"The simulator could not answer: {type(error).__name__}: {error}"
             return wire.document(protocol.errors.body(500, message), 500)
-        return response if fault is None else faults.apply(fault, response, protocol)
+        return faults.apply(fault, response, protocol)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -39,6 +39,22 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Drip:
+    """The body goes out in chunks of so many bytes, with a delay in seconds before each."""
+
+    size: int = 1
+    delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"Drip needs chunks of 1 byte or more, not {self.size}")
+
+    def chunks(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), self.size):
+            yield data[start : start + self.size]
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """A response before it is sent. Bodies go out chunked, so that they can be cut anywhere."""
 
@@ -47,6 +63,7 @@ class Response:
     pieces: tuple[Piece, ...]
     streamed: bool = False
     ending: Ending = Ending.COMPLETE
+    drip: Drip | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 

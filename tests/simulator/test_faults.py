@@ -12,62 +12,19 @@ import pytest
 from ragnb.simulator import (
     CleanEnd,
     Cut,
+    Duplicate,
     ErrorEvent,
     Html,
     NeverAnswer,
+    Reorder,
     Simulator,
     Stall,
     Status,
 )
+from tests.simulator.asking import chat, messages, responses
 
 ANSWER = ["One", " two", " three"]
-TURNS = [{"role": "user", "content": "Count."}]
-CHAT = {"model": "gpt-4o-mini", "messages": TURNS, "stream": True}
-RESPONSES = {"model": "gpt-4.1-mini", "input": "Count.", "stream": True}
-MESSAGES = {"model": "claude-opus-4-6", "max_tokens": 100, "messages": TURNS, "stream": True}
 QUICK = httpx2.Timeout(10.0, read=0.2)
-
-
-class Heard:
-    """What a stream brought before it ended, and how it ended."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.events: list[object] = []
-        self.error: Exception | None = None
-
-
-async def chat(client) -> Heard:
-    heard = Heard()
-    try:
-        async for chunk in await client.chat.completions.create(**CHAT):
-            heard.events.append(chunk)
-            heard.text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
-    except Exception as error:
-        heard.error = error
-    return heard
-
-
-async def responses(client) -> Heard:
-    heard = Heard()
-    try:
-        async for event in await client.responses.create(**RESPONSES):
-            heard.events.append(event)
-            heard.text += event.delta if event.type == "response.output_text.delta" else ""
-    except Exception as error:
-        heard.error = error
-    return heard
-
-
-async def messages(client) -> Heard:
-    heard = Heard()
-    try:
-        async for event in await client.messages.create(**MESSAGES):
-            heard.events.append(event)
-            heard.text += event.delta.text if event.type == "content_block_delta" else ""
-    except Exception as error:
-        heard.error = error
-    return heard
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
@@ -234,3 +191,42 @@ async def test_faults_of_a_body_that_is_no_stream(openai_client, fault, raised):
         client = openai_client(sim, timeout=QUICK)
         with pytest.raises(raised):
             await client.embeddings.create(model="text-embedding-3-small", input="a")
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (Duplicate(1), "OneOne two three"),
+        (Duplicate(3), "One two three three"),
+        (Reorder(1), " twoOne three"),
+        (Reorder(2), "One three two"),
+        (Duplicate(9), "One two three"),
+        (Reorder(0), "One two three"),
+    ],
+)
+async def test_events_twice_or_out_of_order(openai_client, anthropic_client, fault, text):
+    """A token's event can come twice, or after the next; the SDKs pass on what they get."""
+    with Simulator(ANSWER, faults=[fault] * 3) as sim:
+        heard = [
+            await chat(openai_client(sim)),
+            await responses(openai_client(sim)),
+            await messages(anthropic_client(sim)),
+        ]
+    assert [(h.text, h.error) for h in heard] == [(text, None)] * 3
+
+
+async def test_events_keep_their_numbers(openai_client):
+    """What comes twice or out of order in a response can be told by its number."""
+    with Simulator(ANSWER, faults=[Duplicate(2), Reorder(2)]) as sim:
+        twice = await responses(openai_client(sim))
+        turned = await responses(openai_client(sim))
+    assert [e.sequence_number for e in twice.events][4:8] == [4, 5, 5, 6]
+    assert [e.sequence_number for e in turned.events][4:8] == [4, 6, 5, 7]
+
+
+async def test_last_token_after_what_ends_the_text(openai_client):
+    """The last token can change places with the event that follows the text."""
+    with Simulator(ANSWER, faults=[Reorder(3)]) as sim:
+        heard = await chat(openai_client(sim))
+    assert heard.text == "One two three"
+    assert [c.choices[0].finish_reason for c in heard.events[-2:]] == ["stop", None]
