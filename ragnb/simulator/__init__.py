@@ -1,5 +1,15 @@
 """A local server that speaks the providers' wire protocols, with scripted answers and faults."""
 
+from ragnb.simulator.continuation import (
+    AddSpace,
+    Continuation,
+    Exact,
+    NoAnchor,
+    Preamble,
+    Repeat,
+    RepeatAll,
+    SwallowSpace,
+)
 from ragnb.simulator.faults import (
     CleanEnd,
     Cut,
@@ -19,20 +29,28 @@ from ragnb.simulator.server import Simulator
 from ragnb.simulator.wire import Drip
 
 __all__ = [
+    "AddSpace",
     "Answer",
     "CleanEnd",
+    "Continuation",
     "Cut",
     "Drip",
     "Duplicate",
     "ErrorEvent",
+    "Exact",
     "Fault",
     "Garbage",
     "Html",
     "NeverAnswer",
+    "NoAnchor",
+    "Preamble",
     "RecordedRequest",
     "Reorder",
+    "Repeat",
+    "RepeatAll",
     "Simulator",
     "Stall",
     "Status",
+    "SwallowSpace",
     "tokenize",
 ]

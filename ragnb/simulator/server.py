@@ -13,6 +13,7 @@ from typing import Self
 
 from ragnb.simulator import protocols
 from ragnb.simulator.connection import Connection
+from ragnb.simulator.continuation import Continuations, Exact
 from ragnb.simulator.faults import Faults
 from ragnb.simulator.pacing import Gate, Pace, Sleep
 from ragnb.simulator.protocols import Dialect
@@ -44,6 +45,10 @@ class Simulator:
     faults
         What successive requests meet, over all protocols; None is no fault, as is the end, and a
         tuple is several at once, such as ``(Drip(3), Cut(after=2))``.
+    continuation
+        How the model goes on when a request asks it to continue a partial answer (see
+        `ragnb.simulator.partial` for how that is recognised): one way for all such requests, such
+        as ``Repeat(5)`` or ``(Preamble(), RepeatAll())``, or a list of ways, one for each in turn.
     dialect
         How chat completions are spoken: ``"openai"``, ``"groq"`` or ``"cerebras"``.
     models
@@ -62,13 +67,17 @@ class Simulator:
         first_token_delay: float = 0.0,
         gate: bool = False,
         faults: Iterable[Faults] = (),
+        continuation: Continuations | list[Continuations] = Exact(),  # noqa: B008
         dialect: Dialect = "openai",
         models: Collection[str] | None = None,
         api_keys: Collection[str] | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         spoken = protocols.by_path(dialect)
-        self._service = Service(spoken, Script(answer), deque(faults), models, api_keys)
+        in_turn = deque(continuation if isinstance(continuation, list) else ())
+        always = Exact() if isinstance(continuation, list) else continuation
+        script = Script(answer, always, in_turn)
+        self._service = Service(spoken, script, deque(faults), models, api_keys)
         self._gate = Gate(closed=gate)
         self._pace = Pace(self._gate, tokens_per_second, first_token_delay, sleep)
         self._recording = Recording()

@@ -5,18 +5,24 @@ https://docs.anthropic.com/en/docs/build-with-claude/streaming
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from ragnb.simulator import wire
+from ragnb.simulator import partial, wire
+from ragnb.simulator.partial import Partial
 from ragnb.simulator.protocols.base import new_id
-from ragnb.simulator.protocols.citing import Block, blocks
+from ragnb.simulator.protocols.citing import Block, blocks, continued
 from ragnb.simulator.protocols.errors import AnthropicErrors
 from ragnb.simulator.script import Script, input_tokens
 from ragnb.simulator.wire import Json, Piece, Response
 
+# claude-opus-4-6, claude-sonnet-4-5-20250929, claude-opus-4-20250514, claude-3-5-haiku-latest
+_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
+
 
 class AnthropicMessages:
-    """Messages, with citations where the request has search results that ask for them."""
+    """Messages, with citations where the request has search results that ask for them. A last turn
+    of the assistant is continued by models before 4.6, and refused by later ones."""
 
     errors = AnthropicErrors()
 
@@ -24,7 +30,10 @@ class AnthropicMessages:
         limit = request.get("max_tokens")
         if limit is None:
             return wire.document(self.errors.body(400, "max_tokens: Field required"), 400)
-        whole = blocks(script.tokens(request), request)
+        asked = partial.find(request, prefill=True)
+        if asked and asked.kind == "prefill" and (refusal := _refusal(request["model"], asked.text)):
+            return wire.document(self.errors.body(400, refusal), 400)
+        whole = _said(request, asked, script)
         said = list(_limited(whole, limit))
         stop = "end_turn" if _count(said) == _count(whole) else "max_tokens"
         if request.get("stream"):
@@ -35,6 +44,29 @@ class AnthropicMessages:
 
     def error_event(self, sent: int) -> Piece:
         return _event(self.errors.body(529))
+
+
+def _said(request: Json, asked: Partial | None, script: Script) -> list[Block]:
+    """The whole answer, or the whole rest of it."""
+    if asked is not None:
+        whole = blocks(script.tokens(asked.question), asked.question)
+        seam = script.seam(asked, "".join(block.text for block in whole))
+        if seam is not None:
+            return continued(whole, seam)
+    return blocks(script.tokens(request), request)
+
+
+def _refusal(model: str, prefilled: str) -> str | None:
+    """Why the model does not take an assistant turn at the end; from 4.6 on none does."""
+    version = _VERSION.match(model)
+    if version and (int(version[1]), int(version[2] or 0)) >= (4, 6):
+        return (
+            "This model does not support assistant message prefill. "
+            "The conversation must end with a user message."
+        )
+    if prefilled != prefilled.rstrip():
+        return "messages: final assistant content cannot end with trailing whitespace"
+    return None
 
 
 def _events(request: Json, said: Sequence[Block], stop: str) -> Iterator[Piece]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from ragnb.simulator import prompt
+from ragnb.simulator.script import Seam, within
 from ragnb.simulator.wire import Json
 
 _MARKERS = re.compile(r"\s*((?:\[\d+\])+)")
@@ -34,9 +34,30 @@ def blocks(tokens: Sequence[str], request: Json) -> list[Block]:
         return [Block(tuple(tokens))]
     text = "".join(tokens)
     return [
-        Block(_within(tokens, start, end), tuple(_cite(results, n, text[start:end]) for n in cited))
+        Block(within(tokens, start, end), tuple(_cite(results, n, text[start:end]) for n in cited))
         for start, end, cited in _spans(text, len(results))
     ]
+
+
+def continued(whole: Sequence[Block], seam: Seam) -> list[Block]:
+    """The blocks that follow a seam in the text that is seen, the one that it divides first.
+
+    The rest of a divided block has all the citations of the block. Where the seam falls on its very
+    end they are lost: a model that sees the whole sentence goes on with the next one.
+    """
+    kept: list[Block] = []
+    opening, end = seam.opening, 0
+    for block in whole:
+        start, end = end, end + len(block.text)
+        if end <= seam.start:
+            continue
+        if start >= seam.start and opening:
+            kept.append(Block(opening))
+            opening = ()
+        rest = within(block.tokens, max(0, seam.start - start), len(block.text))
+        kept.append(Block((*opening, *rest), block.citations))
+        opening = ()
+    return [*kept, Block(opening)] if opening or not kept else kept
 
 
 def _spans(text: str, results: int) -> Iterator[tuple[int, int, list[int]]]:
@@ -62,16 +83,6 @@ def _last_sentence(text: str, start: int, end: int) -> int:
         if match.end() < end:
             begin = max(begin, match.end())
     return begin
-
-
-def _within(tokens: Sequence[str], start: int, end: int) -> tuple[str, ...]:
-    """The tokens between two places in their text, cut where they reach over."""
-    ends = accumulate(len(token) for token in tokens)
-    parts = (
-        token[max(0, start - (stop - len(token))) : max(0, end - (stop - len(token)))]
-        for token, stop in zip(tokens, ends, strict=True)
-    )
-    return tuple(part for part in parts if part)
 
 
 def _cite(results: Sequence[Json], number: int, claim: str) -> Json:

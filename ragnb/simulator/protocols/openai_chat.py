@@ -17,6 +17,8 @@ from ragnb.simulator.wire import Json, Piece, Response
 
 Dialect = Literal["openai", "groq", "cerebras"]
 
+# vLLM's, where the latter is true unless the request says otherwise.
+_BOTH = "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
 _DONE = wire.event("[DONE]")
 _REASONING = ("We", " should", " answer", " from", " the", " passages", ".")
 _GROQ_TIMES = {
@@ -36,6 +38,8 @@ class OpenAIChat:
         self.dialect = dialect
 
     def answer(self, request: Json, script: Script) -> Response:
+        if request.get("continue_final_message") and request.get("add_generation_prompt", True):
+            return wire.document(self.errors.body(400, _BOTH), 400)
         limit = request.get("max_completion_tokens") or request.get("max_tokens")
         reply = script.reply(request, limit)
         if not request.get("stream"):
