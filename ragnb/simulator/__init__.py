@@ -22,6 +22,7 @@ from ragnb.simulator.faults import (
     Reorder,
     Stall,
     Status,
+    TooOld,
 )
 from ragnb.simulator.recording import RecordedRequest
 from ragnb.simulator.script import Answer, tokenize
@@ -52,5 +53,6 @@ __all__ = [
     "Stall",
     "Status",
     "SwallowSpace",
+    "TooOld",
     "tokenize",
 ]

@@ -96,6 +96,8 @@ class Connection:
                 self._http.receive_data(data)
 
     async def _send_response(self, response: Response) -> None:
+        if response.run is not None:
+            response.run.start(self._pace)
         if response.ending is Ending.SILENT:
             await _forever()
         headers = {"content-type": response.content_type, **response.headers}
@@ -103,7 +105,10 @@ class Connection:
         started = asyncio.get_running_loop().time()
         tokens = 0
         for number, piece in enumerate(response.pieces, start=1):
-            if piece.token:
+            if response.run is not None:
+                if piece.number is not None and not await response.run.reaches(piece.number):
+                    break
+            elif piece.token:
                 await self._pace.turn(tokens, started)
                 tokens += 1
             if response.drip is not None:

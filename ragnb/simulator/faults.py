@@ -10,7 +10,7 @@ from ragnb.simulator import wire
 from ragnb.simulator.wire import Drip, Ending, Json, Piece, Response
 
 if TYPE_CHECKING:
-    from ragnb.simulator.protocols.base import Protocol
+    from ragnb.simulator.protocols.base import Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,25 @@ class NeverAnswer:
     """The request is read, and nothing is sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class TooOld:
+    """From this request on, a background response can no longer be streamed, only polled: streaming
+    it again gets the 400 that OpenAI gives after 5 minutes. Other requests it leaves alone."""
+
+
 Fault = (
-    Status | Cut | CleanEnd | Stall | Drip | ErrorEvent | Garbage | Duplicate | Reorder | Html | NeverAnswer
+    Status
+    | Cut
+    | CleanEnd
+    | Stall
+    | Drip
+    | ErrorEvent
+    | Garbage
+    | Duplicate
+    | Reorder
+    | Html
+    | NeverAnswer
+    | TooOld
 )
 Faults = Fault | tuple[Fault, ...] | None
 """What one request meets: a fault, several at once, or none."""
@@ -125,7 +142,7 @@ Faults = Fault | tuple[Fault, ...] | None
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>It works!</body></html>\n"
 
 
-def apply(faults: Faults, response: Response, protocol: Protocol) -> Response:
+def apply(faults: Faults, response: Response, protocol: Speaker) -> Response:
     """The response as the faults leave it, each applied to what the one before it has left.
 
     More tokens or bytes than the answer has means: after the last token, before the terminal
@@ -143,7 +160,7 @@ def _several(faults: Faults) -> tuple[Fault, ...]:
     return faults if isinstance(faults, tuple) else (faults,)
 
 
-def _apply(fault: Fault, response: Response, protocol: Protocol) -> Response:
+def _apply(fault: Fault, response: Response, protocol: Speaker) -> Response:
     match fault:
         case Status(code, retry_after, body):
             headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
@@ -161,7 +178,7 @@ def _apply(fault: Fault, response: Response, protocol: Protocol) -> Response:
             if not response.streamed:
                 return wire.document(protocol.errors.body(500), 500)
             sent = _until_token(response, after)
-            return replace(response, pieces=(*sent, protocol.error_event(len(sent))))
+            return replace(response, pieces=(*sent, protocol.error_event(_number(response, len(sent)))))
         case Garbage(after, data):
             return replace(response, pieces=(*_until_token(response, after), Piece(data)))
         case Duplicate(token):
@@ -172,6 +189,10 @@ def _apply(fault: Fault, response: Response, protocol: Protocol) -> Response:
             return Response(200, "text/html; charset=utf-8", (Piece(_PAGE),))
         case NeverAnswer():
             return replace(response, pieces=(), ending=Ending.SILENT)
+        case TooOld():
+            if response.run is not None:
+                response.run.too_old = True
+            return response
         case _:
             assert_never(fault)
 
@@ -214,6 +235,13 @@ def _with(
     at, pieces = places[token - 1], response.pieces
     changed = change(pieces[at], pieces[at + 1 : at + 2])
     return replace(response, pieces=(*pieces[:at], *changed, *pieces[at + 2 :]))
+
+
+def _number(response: Response, sent: int) -> int:
+    """The number of an error after so many events. In the background it is the last one's: the error
+    is the connection's, and a client that goes on after it must miss nothing."""
+    first = response.pieces[0].number if response.pieces else None
+    return sent if response.run is None or first is None else first + sent - 1
 
 
 def _places(response: Response) -> list[int]:

@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Self
 
 from ragnb.simulator import protocols
+from ragnb.simulator.background import Kept
 from ragnb.simulator.connection import Connection
 from ragnb.simulator.continuation import Continuations, Exact
 from ragnb.simulator.faults import Faults
 from ragnb.simulator.pacing import Gate, Pace, Sleep
 from ragnb.simulator.protocols import Dialect
+from ragnb.simulator.protocols.openai_stored import StoredResponses
 from ragnb.simulator.recording import RecordedRequest, Recording
 from ragnb.simulator.script import Answer, Script
 from ragnb.simulator.service import Service
@@ -73,11 +75,14 @@ class Simulator:
         api_keys: Collection[str] | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        spoken = protocols.by_path(dialect)
+        self._kept = Kept()
+        spoken = protocols.by_path(dialect, self._kept)
         in_turn = deque(continuation if isinstance(continuation, list) else ())
         always = Exact() if isinstance(continuation, list) else continuation
         script = Script(answer, always, in_turn)
-        self._service = Service(spoken, script, deque(faults), models, api_keys)
+        self._service = Service(
+            spoken, script, StoredResponses(self._kept), deque(faults), models, api_keys
+        )
         self._gate = Gate(closed=gate)
         self._pace = Pace(self._gate, tokens_per_second, first_token_delay, sleep)
         self._recording = Recording()
@@ -170,6 +175,7 @@ class Simulator:
         listening.set_result(server.sockets[0].getsockname()[1])
         await self._stopping.wait()
         server.close()
+        self._kept.clear()
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)

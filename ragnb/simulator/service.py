@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from ragnb.simulator import faults, wire
 from ragnb.simulator.faults import Faults
 from ragnb.simulator.protocols import Protocol
-from ragnb.simulator.protocols.errors import AnthropicErrors, OpenAIErrors
+from ragnb.simulator.protocols.errors import AnthropicErrors, Errors, OpenAIErrors
+from ragnb.simulator.protocols.openai_stored import StoredResponses
 from ragnb.simulator.recording import RecordedRequest
 from ragnb.simulator.script import Script
 from ragnb.simulator.wire import Json, Response
@@ -21,6 +22,7 @@ class Service:
 
     protocols: Mapping[str, Protocol]
     script: Script
+    stored: StoredResponses
     faults: deque[Faults]
     models: Collection[str] | None = None
     api_keys: Collection[str] | None = None
@@ -31,6 +33,8 @@ class Service:
         return replace(response, pieces=()) if request.method == "HEAD" else response
 
     def _respond(self, request: RecordedRequest) -> Response:
+        if self.stored.speaks(request.path):
+            return self._refusal_of_stored(request) or self._stored(request)
         protocol = self.protocols.get(request.path)
         if protocol is None:
             errors = AnthropicErrors() if "anthropic-version" in request.headers else OpenAIErrors()
@@ -39,11 +43,8 @@ class Service:
 
     def _refusal(self, protocol: Protocol, request: RecordedRequest) -> Response | None:
         errors = protocol.errors
-        if request.method != "POST":
-            return wire.document(errors.wrong_method(request.method, request.path), 405)
-        key = errors.key(request.headers)
-        if self.api_keys is not None and key not in self.api_keys:
-            return wire.document(errors.wrong_key(key), 401)
+        if (refusal := self._door(errors, request, "POST")) is not None:
+            return refusal
         if not isinstance(request.json, dict):
             message = "We could not parse the JSON body of your request."
             return wire.document(errors.body(400, message), 400)
@@ -53,6 +54,23 @@ class Service:
         if self.models is not None and model not in self.models:
             return wire.document(errors.unknown_model(model), 404)
         return None
+
+    def _refusal_of_stored(self, request: RecordedRequest) -> Response | None:
+        return self._door(self.stored.errors, request, self.stored.method(request.path))
+
+    def _door(self, errors: Errors, request: RecordedRequest, method: str) -> Response | None:
+        if request.method != method:
+            return wire.document(errors.wrong_method(request.method, request.path), 405)
+        key = errors.key(request.headers)
+        if self.api_keys is not None and key not in self.api_keys:
+            return wire.document(errors.wrong_key(key), 401)
+        return None
+
+    def _stored(self, request: RecordedRequest) -> Response:
+        fault = self.faults.popleft() if self.faults else None
+        response = faults.apply(fault, self.stored.answer(request), self.stored)
+        late = response.run is not None and response.run.too_old
+        return self.stored.too_old() if late else response
 
     def _answer(self, protocol: Protocol, request: Json) -> Response:
         fault = self.faults.popleft() if self.faults else None

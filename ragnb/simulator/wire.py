@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragnb.simulator.background import Run
 
 Json = dict[str, Any]
 
@@ -21,6 +24,8 @@ class Piece:
 
     data: bytes
     token: bool = False
+    number: int | None = None
+    """Which event it is of a response that is made in the background."""
 
 
 class Ending(Enum):
@@ -64,6 +69,8 @@ class Response:
     streamed: bool = False
     ending: Ending = Ending.COMPLETE
     drip: Drip | None = None
+    run: Run | None = None
+    """What makes the pieces in the background; the pace is then its own."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,9 +81,9 @@ def event(data: Json | str, name: str | None = None, *, token: bool = False) -> 
     return Piece(f"{head}data: {text}\n\n".encode(), token)
 
 
-def stream(pieces: Iterable[Piece]) -> Response:
+def stream(pieces: Iterable[Piece], run: Run | None = None) -> Response:
     """A stream of server-sent events."""
-    return Response(200, "text/event-stream; charset=utf-8", tuple(pieces), streamed=True)
+    return Response(200, "text/event-stream; charset=utf-8", tuple(pieces), streamed=True, run=run)
 
 
 def document(body: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:

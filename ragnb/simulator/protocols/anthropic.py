@@ -42,7 +42,7 @@ class AnthropicMessages:
         content = [_block(block.text, block.citations) for block in said]
         return wire.document({**message, "content": content, "stop_reason": stop})
 
-    def error_event(self, sent: int) -> Piece:
+    def error_event(self, number: int) -> Piece:
         return _event(self.errors.body(529))
 
 

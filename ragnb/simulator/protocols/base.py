@@ -10,18 +10,22 @@ from ragnb.simulator.script import Script
 from ragnb.simulator.wire import Json, Piece, Response
 
 
-class Protocol(Interface):
-    """Turns a request's JSON into a response, in a provider's own shape."""
+class Speaker(Interface):
+    """How a provider tells of errors."""
 
     @property
     def errors(self) -> Errors:
         """How this provider words what is wrong."""
 
+    def error_event(self, number: int) -> Piece:
+        """The event of this number in a stream, which reports an error."""
+
+
+class Protocol(Speaker, Interface):
+    """Turns a request's JSON into a response, in a provider's own shape."""
+
     def answer(self, request: Json, script: Script) -> Response:
         """The response to a request that nothing is wrong with."""
-
-    def error_event(self, sent: int) -> Piece:
-        """The event that reports an error in a stream after ``sent`` events."""
 
 
 def new_id(prefix: str) -> str:

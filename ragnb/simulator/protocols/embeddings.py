@@ -41,7 +41,7 @@ class OpenAIEmbeddings:
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return wire.document({"object": "list", "data": data, "model": request["model"], "usage": usage})
 
-    def error_event(self, sent: int) -> Piece:
+    def error_event(self, number: int) -> Piece:
         raise NotImplementedError("embeddings are no stream")
 
 

@@ -55,7 +55,7 @@ class OpenAIChat:
             case _:
                 assert_never(self.dialect)
 
-    def error_event(self, sent: int) -> Piece:
+    def error_event(self, number: int) -> Piece:
         return wire.event(self.errors.body(500))
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ragnb.simulator import wire
+from ragnb.simulator.background import Kept, Run, State
 from ragnb.simulator.protocols.base import new_id, obfuscation
 from ragnb.simulator.protocols.errors import OpenAIErrors
 from ragnb.simulator.script import Reply, Script
@@ -16,32 +18,62 @@ from ragnb.simulator.wire import Json, Piece, Response
 
 
 class OpenAIResponses:
-    """Responses in the foreground. Every event is one piece, numbered from 0."""
+    """Responses in the foreground, and in the background, where they are kept to be retrieved. Every
+    event is one piece, numbered from 0."""
 
     errors = OpenAIErrors()
 
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
     def answer(self, request: Json, script: Script) -> Response:
         reply = script.reply(request, request.get("max_output_tokens"))
+        opened = _opened(request)
+        item_id = new_id("msg_")
+        if request.get("background"):
+            return self._background(request, reply, opened, item_id)
+        self._kept.foreground.add(opened["id"])
         if not request.get("stream"):
-            item = _item(new_id("msg_"), _status(reply), [_part(reply.text)])
-            return wire.document(_final(_opened(request), reply, item))
-        options = request.get("stream_options") or {}
-        hidden = options.get("include_obfuscation", True)
-        events = _events(request, reply, hidden=hidden)
-        return wire.stream(
-            _event(number, data, token=data["type"] == "response.output_text.delta")
-            for number, data in enumerate(events)
-        )
+            item = _item(item_id, _status(reply), [_part(reply.text)])
+            return wire.document(_final(opened, reply, item))
+        return wire.stream(_pieces(request, reply, opened, item_id))
 
-    def error_event(self, sent: int) -> Piece:
-        error = self.errors.body(500)["error"]
-        data = {
-            "type": "error",
-            "code": error["type"],
-            "message": error["message"],
-            "param": None,
-        }
-        return _event(sent, data)
+    def error_event(self, number: int) -> Piece:
+        return error_event(number)
+
+    def _background(self, request: Json, reply: Reply, opened: Json, item_id: str) -> Response:
+        if request.get("store") is False:
+            message = "Background responses must be stored: 'store' cannot be false."
+            return wire.document(self.errors.body(400, message), 400)
+
+        def snapshot(tokens: int, state: State) -> Json:
+            said = _part("".join(reply.tokens[:tokens]))
+            if state == "finished":
+                return _final(opened, reply, _item(item_id, _status(reply), [said]))
+            output = [_item(item_id, "incomplete" if state == "cancelled" else state, [said])]
+            return {**opened, "status": state, "output": output if tokens else []}
+
+        streamed = bool(request.get("stream"))
+        run = Run(_pieces(request, reply, opened, item_id), snapshot, streamed=streamed)
+        self._kept.add(opened["id"], run)
+        if streamed:
+            return wire.stream(run.pieces, run)
+        return replace(wire.document(run.response()), run=run)
+
+
+def _pieces(request: Json, reply: Reply, opened: Json, item_id: str) -> Iterator[Piece]:
+    options = request.get("stream_options") or {}
+    hidden = options.get("include_obfuscation", True)
+    for number, data in enumerate(_events(reply, opened, item_id, hidden=hidden)):
+        token = data["type"] == "response.output_text.delta"
+        yield replace(_event(number, data, token=token), number=number)
+
+
+def error_event(number: int) -> Piece:
+    """The event of this number, which reports an error of the server."""
+    error = OpenAIErrors().body(500)["error"]
+    data = {"type": "error", "code": error["type"], "message": error["message"], "param": None}
+    return _event(number, data)
 
 
 def _event(number: int, data: Json, *, token: bool = False) -> Piece:
@@ -49,11 +81,13 @@ def _event(number: int, data: Json, *, token: bool = False) -> Piece:
     return wire.event({"type": kind, "sequence_number": number, **data}, kind, token=token)
 
 
-def _events(request: Json, reply: Reply, *, hidden: bool) -> Iterator[Json]:
-    opened = _opened(request)
-    item_id = new_id("msg_")
+def _events(reply: Reply, opened: Json, item_id: str, *, hidden: bool) -> Iterator[Json]:
     in_item = {"output_index": 0, "item_id": item_id, "content_index": 0}
-    yield {"type": "response.created", "response": opened}
+    if opened["background"]:
+        yield {"type": "response.created", "response": {**opened, "status": "queued"}}
+        yield {"type": "response.queued", "response": {**opened, "status": "queued"}}
+    else:
+        yield {"type": "response.created", "response": opened}
     yield {"type": "response.in_progress", "response": opened}
     begun = _item(item_id, "in_progress", [])
     yield {"type": "response.output_item.added", "output_index": 0, "item": begun}
@@ -80,7 +114,7 @@ def _opened(request: Json) -> Json:
         "object": "response",
         "created_at": int(time.time()),
         "status": "in_progress",
-        "background": False,
+        "background": bool(request.get("background")),
         "error": None,
         "incomplete_details": None,
         "instructions": request.get("instructions"),
