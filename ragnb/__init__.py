@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from ragnb.generation import Retry
     from ragnb.ingest.loaders import loader
     from ragnb.pipeline import RAGPipeline
+    from ragnb.resumption.retention import Keep
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "Document", "RAGPipeline", "RagnbError", "Retry", "loader"]
+__all__ = ["Answer", "Document", "Keep", "RAGPipeline", "RagnbError", "Retry", "loader"]
 
 _HOME = {
     "Answer": "ragnb.answer",
     "Document": "ragnb.documents",
+    "Keep": "ragnb.resumption.retention",
     "RAGPipeline": "ragnb.pipeline",
     "RagnbError": "ragnb.errors",
     "Retry": "ragnb.generation",

@@ -69,8 +69,8 @@ class Usage(Struct, frozen=True):
 class Answer:
     """One question's log. Text, citations, sources, timing, usage, cost and status follow from it.
 
-    ``notes`` are sentences on what is wrong with the log itself, where it was read from a file; ``is_read``
-    says that it was, so that nobody writes it and it grows no more.
+    ``notes`` are sentences on what is wrong with the log itself: where its file was damaged, or could not
+    be written. ``is_read`` says that it was read from a file: nobody writes it, and it grows no more.
     """
 
     def __init__(
@@ -110,6 +110,15 @@ class Answer:
         for wake in sleepers:
             wake()
         return stamped
+
+    def write_to(self, journal: Callable[[AnyEvent], None]) -> None:
+        """From here on each event goes to ``journal`` before it is shown.
+
+        A log that was read can so be written on: ``seq`` and ``at`` go on from its last event.
+        """
+        self._journal = journal
+        self._zero = self._clock() - (self._events[-1].at if self._events else 0.0)
+        self.is_read = False
 
     def on_cancel(self, cancel: Callable[[], object]) -> None:
         """The writer's way to hear of `cancel`, also of one that came before. Called from any thread,

@@ -54,6 +54,14 @@ class HomeInUseError(RagnbError):
     """Another process holds the home folder."""
 
 
+class AnswerInUseError(RagnbError):
+    """Somebody else writes this answer, or answers with this key, at the moment."""
+
+
+class JournalError(RagnbError):
+    """The journal cannot be written, or an answer in it cannot be read."""
+
+
 class EmbeddingMismatchError(RagnbError):
     """The index was made with another embedding model."""
 

@@ -27,13 +27,14 @@ class Event(Struct, frozen=True, kw_only=True, tag=True):
 
 class Started(Event, frozen=True, kw_only=True, tag="Started"):
     """Always first. ``k`` passages at most go to the model, of those whose metadata fits ``where``;
-    ``configured`` names the parts."""
+    ``configured`` names the parts; ``key`` is what the asker calls this answer, if anything."""
 
     answer_id: str
     question: str
     k: int
     where: dict[str, Any] = {}
     configured: dict[str, str] = {}
+    key: str = ""
 
 
 class Retrieved(Event, frozen=True, kw_only=True, tag="Retrieved"):

@@ -28,7 +28,11 @@ from ragnb.ingest.plan import as_documents
 from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
 from ragnb.rerankers.base import Reranker
+from ragnb.resumption import keys
 from ragnb.resumption.journal import Journal
+from ragnb.resumption.listing import AnswerList
+from ragnb.resumption.memory import InMemory
+from ragnb.resumption.retention import Keep
 from ragnb.retrieval import Retriever
 from ragnb.vectorstores.base import IndexInfo, VectorStore
 from ragnb.vectorstores.filters import Filter, parse
@@ -61,6 +65,8 @@ class RAGPipeline:
         The one folder that is written: index, embedding cache and journal. None keeps all in memory.
     retry
         How a call that fails before its first token is tried again.
+    keep
+        Which answers stay in the journal, and how safely they are written.
     k
         Passages given to the model.
     candidates
@@ -86,6 +92,7 @@ class RAGPipeline:
         *,
         home: str | Path | None = ".ragnb",
         retry: Retry | None = None,
+        keep: Keep | None = None,
         k: int = 5,
         candidates: int = 20,
         contextual: bool = True,
@@ -108,8 +115,7 @@ class RAGPipeline:
         self._retry = retry or Retry()
         self._candidates = candidates
         self._use(parts.vectorstore(vectorstore, self.home))
-        self._journal = None if self.home is None else Journal(self.home / "answers")
-        self._kept: list[Answer] = []  # without a home, the answers of this pipeline
+        self._journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
         # No daemon: torch aborts a process that ends while a thread still loads it.
         threading.Thread(target=self._warm_up, name="ragnb-warm-up").start()
 
@@ -126,6 +132,7 @@ class RAGPipeline:
 
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
+        self._journal.tidy()
         for load in (self.embeddings.warm_up, self.llm.warm_up):
             try:
                 load()
@@ -207,37 +214,41 @@ class RAGPipeline:
     # ---- answers out ---------------------------------------------------------------------------
 
     async def aevents(
-        self, question: str, *, k: int | None = None, where: Filter | None = None
+        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
     ) -> AsyncGenerator[AnyEvent, None]:
-        """Every event of a new answer, as it happens; closing the iterator cancels the answer.
+        """Every event of an answer, as it happens; closing the iterator cancels the answer that it began.
 
         ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
+        ``key`` is as in `start`.
         """
-        answer = self.start(question, k=k, where=where)
+        answer, is_ours = self._begin(question, k, where, key)
         try:
             async with aclosing(answer.follow()) as events:
                 async for event in events:
                     yield event
         finally:
-            await _settle(answer)
+            if is_ours:
+                await _settle(answer)
 
     async def astream(
-        self, question: str, *, k: int | None = None, where: Filter | None = None
+        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
     ) -> AsyncGenerator[str, None]:
         """The answer's text, one piece a token; closing the iterator cancels the answer.
 
         Raises the `RagnbError` that ended the answer, if one did.
         """
-        async with aclosing(self.aevents(question, k=k, where=where)) as events:
+        async with aclosing(self.aevents(question, k=k, where=where, key=key)) as events:
             async for event in events:
                 if type(event) is Token:
                     yield event.text
                 elif isinstance(event, Failed):
                     raise errors.from_failure(event.error, event.message, event.advice, event.fault)
 
-    async def aquery(self, question: str, *, k: int | None = None, where: Filter | None = None) -> str:
+    async def aquery(
+        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
+    ) -> str:
         """The whole text of the answer. Raises the `RagnbError` that ended it, if one did."""
-        async with aclosing(self.astream(question, k=k, where=where)) as pieces:
+        async with aclosing(self.astream(question, k=k, where=where, key=key)) as pieces:
             return "".join([piece async for piece in pieces])
 
     def ask(
@@ -246,6 +257,7 @@ class RAGPipeline:
         *,
         k: int | None = None,
         where: Filter | None = None,
+        key: str | None = None,
         wait: bool = True,
         keep_live: bool = False,
     ) -> Answer:
@@ -260,8 +272,11 @@ class RAGPipeline:
 
         Where nobody watches (papermill, nbval, nbconvert), answers are shown when they have ended, in the
         order in which they were asked, at the latest at the end of their cell.
+
+        ``key`` makes asking idempotent: a cell that is run again shows the answer that is there; see
+        `start` for what it raises.
         """
-        answer = self.start(question, k=k, where=where)
+        answer = self.start(question, k=k, where=where, key=key)
         show = cell.show if wait else cell.show_soon
         show(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
         return answer
@@ -272,13 +287,14 @@ class RAGPipeline:
         *,
         k: int | None = None,
         where: Filter | None = None,
+        key: str | None = None,
         keep_live: bool = False,
     ) -> Answer:
         """`ask` without blocking the caller's loop: other tasks and the cell's own buttons work meanwhile.
 
         Cancelling the task (the stop button does) cancels the answer and keeps its text in the cell.
         """
-        answer = self.start(question, k=k, where=where)
+        answer = self.start(question, k=k, where=where, key=key)
         await cell.ashow(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
         return answer
 
@@ -289,9 +305,13 @@ class RAGPipeline:
 
         return form(self, examples)
 
-    def answers(self) -> list[Answer]:
-        """All answers of this home, oldest first; without a home, those of this pipeline."""
-        return list(self._kept) if self._journal is None else self._journal.answers()
+    def answers(self) -> AnswerList:
+        """All answers of this home, oldest first; without a home, those of this pipeline.
+
+        The list is quick however long it is: an answer's events are read when it is taken out.
+        ``answers().entries`` tells of each its question, key, status, times, tokens and cost.
+        """
+        return self._journal.answers()
 
     ingest = plain(aingest)
     add = plain(aadd)
@@ -303,27 +323,45 @@ class RAGPipeline:
     stream = plain_iterator(astream)
     events = plain_iterator(aevents)
 
-    def start(self, question: str, *, k: int | None = None, where: Filter | None = None) -> Answer:
-        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``."""
-        question = _checked_question(question)
+    def start(
+        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
+    ) -> Answer:
+        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``.
+
+        With a ``key`` there is one answer to it, whoever asks and however often: one that has finished is
+        read from the journal and no model is called, one that runs in this process is joined, and one that
+        failed or was cancelled is begun anew. Raises `AnswerInUseError` while another process answers with
+        that key, `InvalidInputError` if the key belongs to another question, ``k`` or ``where``, and
+        `JournalError` if the journal cannot be written.
+        """
+        return self._begin(question, k, where, key)[0]
+
+    def _begin(
+        self, question: str, k: int | None, where: Filter | None, key: str | None
+    ) -> tuple[Answer, bool]:
+        """The answer, and whether it was begun here and now."""
+        question, key = _checked_question(question), keys.checked(key)
         k = self.k if k is None else _checked_k(k)
         if where is not None:
             parse(where)  # a filter that means nothing is told at once, where it was written
         answer_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
-        answer = Answer(journal=self._journal.writer(answer_id) if self._journal else None)
-        answer.append(
-            Started(
-                answer_id=answer_id,
-                question=question,
-                k=k,
-                where=dict(where or {}),
-                configured=self._configured(),
-            )
+        started = Started(
+            answer_id=answer_id,
+            question=question,
+            k=k,
+            where=dict(where or {}),
+            configured=self._configured(),
+            key=key,
         )
-        if self._journal is None:
-            self._kept.append(answer)
+        with self._journal.claim(key) as found:
+            if found is not None:
+                keys.check_same(found, started)
+                if found.ended or not found.is_read:
+                    return found, False
+                # An answer that was interrupted is begun anew; where it can be resumed, that is done here.
+            answer = self._journal.begin(started)
         spawn(record(answer, self._engine.events(question, k, where)))
-        return answer
+        return answer, True
 
     def start_again(self, answer: Answer) -> Answer:
         """Begin another answer to the same question, with the same ``k`` and ``where``."""

@@ -110,7 +110,7 @@ def question(answer: Answer) -> str:
 
 def status(answer: Answer) -> str:
     """The phase while it runs; the trouble, if it did not end well; else nothing."""
-    if answer.notes and not answer.ended:
+    if answer.notes and answer.is_read and not answer.ended:
         return ""  # nobody writes it any more: its notes say where it breaks off
     if not answer.events:
         return "Starting …"

@@ -1,0 +1,59 @@
+"""Answers without a home: kept for as long as the pipeline lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ragnb.answer import Answer
+from ragnb.errors import InvalidInputError
+from ragnb.events import Started
+from ragnb.resumption.listing import AnswerList, entry
+
+
+class InMemory:
+    """What `Journal` does, on nothing but the answers themselves."""
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+
+    def begin(self, started: Started) -> Answer:
+        answer = Answer()
+        answer.append(started)
+        self._answers.append(answer)
+        return answer
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[Answer | None]:
+        same = (a for a in reversed(self._answers) if key and a.all(Started) and _key(a) == key)
+        latest = next(same, None)
+        yield latest if latest and latest.status in ("running", "finished") else None
+
+    def answer(self, answer_id: str) -> Answer:
+        for answer in self._answers:
+            if answer.id == answer_id:
+                return answer
+        raise no_answer(answer_id)
+
+    def reopen(self, answer_id: str) -> Answer:
+        raise InvalidInputError(
+            f"The answer {answer_id} cannot be gone on with: nothing is kept without a home.",
+            "Make the pipeline with home=….",
+        )
+
+    def answers(self) -> AnswerList:
+        return AnswerList([entry(a.id, a, a.status) for a in self._answers], self.answer)
+
+    def tidy(self) -> None:
+        pass
+
+
+def no_answer(answer_id: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"There is no answer {str(answer_id)[:80]!r} here.", "rag.answers() lists those that are there."
+    )
+
+
+def _key(answer: Answer) -> str:
+    started = answer.first(Started)
+    return started.key if started else ""
