@@ -52,9 +52,14 @@ def _move(asked: argparse.Namespace) -> int:
 
 def _ask(asked: argparse.Namespace) -> int:
     rag = RAGPipeline(llm=asked.llm, home=asked.home, vectorstore=asked.store)
-    answer = rag.start(asked.question, k=asked.k)
+    answer = rag.start(asked.question, k=asked.k, key=asked.key)
     terminal.show(answer, sys.stdout)
     return 0 if answer.status == "finished" else 1
+
+
+def _answers(asked: argparse.Namespace) -> int:
+    print(RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store).answers())
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,9 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     ask.add_argument("--llm", help="such as openai:gpt-4.1-mini; the default needs no key")
     ask.add_argument("-k", type=int, default=None, help="passages given to the model (5)")
+    ask.add_argument("--key", help="a name for this answer: asking again with it replays the answer")
     ask.set_defaults(run=_ask)
 
-    for command in (ingest, documents, remove, move, ask):
+    answers = commands.add_parser("answers", help="list the answers in the journal, oldest first")
+    answers.set_defaults(run=_answers)
+
+    for command in (ingest, documents, remove, move, ask, answers):
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
         command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser

@@ -48,6 +48,24 @@ def test_documents_are_listed_and_removed(tmp_path, capsys):
     assert "127.0.0.1:9" in capsys.readouterr().err
 
 
+def test_answers_are_listed_and_replayed(tmp_path, capsys):
+    """Answers are listed with their keys, and one that has a key is shown again as it was."""
+    home = str(tmp_path / "home")
+    (tmp_path / "a.md").write_text("A large dog costs 29 euros a night.")
+    assert main(["answers", "--home", home]) == 0
+    assert capsys.readouterr().out == "no answers yet\n"
+    assert main(["ingest", str(tmp_path / "a.md"), "--home", home]) == 0
+    capsys.readouterr()
+    shown = []
+    for _ in range(2):
+        assert main(["ask", "What does a dog cost?", "--home", home, "--key", "dogs"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] and "29 euros" in shown[0]
+    assert main(["answers", "--home", home]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "finished" in line and "What does a dog cost?  [dogs]" in line
+
+
 def test_an_empty_home_fails_in_words(tmp_path, capsys):
     """Asking before ingesting ends with status 1 and a sentence."""
     assert main(["ask", "Why?", "--home", str(tmp_path)]) == 1
