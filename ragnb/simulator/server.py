@@ -25,10 +25,11 @@ from ragnb.simulator.service import Service
 
 
 class Simulator:
-    """A local server that speaks the wire protocols of OpenAI (chat completions, Responses,
-    embeddings) and Anthropic (messages), for their real SDKs.
+    """A local server that speaks the wire protocols of OpenAI (chat completions, Responses in
+    the foreground and the background, embeddings) and Anthropic (messages), for their real SDKs.
 
-        with Simulator(answer="Refunds take five days [1].", faults=[Cut(2)]) as sim:
+        faults = [Cut(after=2), Status(429, retry_after=0.2)]
+        with Simulator("Refunds take five days [1].", faults=faults, continuation=Repeat(5)) as sim:
             client = openai.OpenAI(base_url=sim.url, api_key="test")
 
     Parameters

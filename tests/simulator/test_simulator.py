@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import anthropic
 import httpx2
@@ -269,17 +270,23 @@ def test_no_warnings_are_left():
     """A process that stops simulators in every state ends without a word, warnings being errors."""
     script = """
 import httpx2
-from ragnb.simulator import Cut, Simulator, Stall
+from ragnb.simulator import Cut, Drip, Garbage, Simulator, Stall
 ask = {"model": "m", "messages": [], "stream": True}
-for fault in (None, Cut(1), Cut(1, "rst"), Stall(1)):
+drips = (Drip(1), Stall(1))
+for fault in (None, Cut(1), Cut(1, "rst"), Cut(after_bytes=400), Stall(1), Garbage(1), drips):
     with Simulator("One two.", faults=[fault]) as sim, httpx2.Client(base_url=sim.url) as client:
         with client.stream("POST", "/chat/completions", json=ask) as response:
             next(response.iter_lines())
+ask = {"model": "m", "input": "a", "stream": True, "background": True}
+with Simulator("One two.", gate=True) as sim, httpx2.Client(base_url=sim.url) as client:
+    with client.stream("POST", "/responses", json=ask) as response:
+        next(response.iter_lines())
 import gc
 gc.collect()
 """
     flags = ["-X", "dev", "-W", "error"]
-    done = subprocess.run([sys.executable, *flags, "-c", script], capture_output=True, text=True)
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, *flags, "-c", script], capture_output=True, text=True, cwd=root)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
