@@ -190,7 +190,9 @@ answer = written(journal, 2, "key", end=False)
         with pytest.raises(AnswerInUseError, match="Wait until its process has ended"):
             journal.reopen(name)
         with (
-            pytest.raises(AnswerInUseError, match=r"Another process is answering 'Why.' with the key 'key'"),
+            pytest.raises(
+                AnswerInUseError, match=r"Another process is answering 'Why.' with the key 'key'"
+            ),
             journal.claim("key"),
         ):
             pass
