@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import sys
@@ -13,10 +14,11 @@ _PATIENCE = 1.0
 async def reset(connection: socket.socket) -> None:
     """Make the closing that follows a reset, which would throw away what is still on its way."""
     deadline = asyncio.get_running_loop().time() + _PATIENCE
-    while _on_its_way(connection) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.0005)
-    # Closing a socket that lingers for no time resets the connection.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with contextlib.suppress(OSError):  # the client was faster
+        while _on_its_way(connection) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.0005)
+        # Closing a socket that lingers for no time resets the connection.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _on_its_way(connection: socket.socket) -> int:
