@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
-from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
+from ragnb.llms.base import Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
 Spans = list[tuple[int, int]]
+
+# claude-3-5-haiku-20241022, claude-opus-4-6, claude-sonnet-4-20250514; a date is no version
+_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 
 
 class AnthropicLLM:
@@ -82,6 +86,20 @@ class AnthropicLLM:
         """Close the connections of the running event loop."""
         await self._clients.aclose()
 
+    def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
+        """How it can go on with this text; see `ragnb.llms.base.Continuing`.
+
+        Up to version 4.5 a model goes on with its own turn; later ones, and those that think first, refuse
+        that and have to be told.
+        """
+        return ("prefill", "instruction") if self._takes_prefill() else ("instruction",)
+
+    def _takes_prefill(self) -> bool:
+        if (self.options.get("thinking") or {}).get("type", "disabled") != "disabled":
+            return False
+        found = _VERSION.search(self.model)
+        return found is not None and (int(found[1]), int(found[2] or 0)) <= (4, 5)
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
@@ -89,16 +107,19 @@ class AnthropicLLM:
         blocks = [sentences(hit.chunk.text) for hit in request.passages]
         body: dict[str, Any] = {
             "model": self.model,
-            "max_tokens": self.max_tokens,
+            "max_tokens": request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
             "system": prompt.system(citing=True),
-            "messages": [{"role": "user", "content": _content(request, blocks)}],
+            "messages": [
+                {"role": "user", "content": _content(request, blocks)},
+                *_turns(request.partial),
+            ],
             "stream": True,
         }
         if self.temperature is not None:
             body["temperature"] = self.temperature
         try:
             async with client.messages.with_streaming_response.create(**body, **self.options) as response:
-                async for delta in _read(sse(response.http_response), blocks, provider):
+                async for delta in _read(sse(response.http_response, self.stall_timeout), blocks, provider):
                     yield delta
         except ProviderError:
             raise
@@ -115,6 +136,16 @@ class AnthropicLLM:
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
         )
+
+
+def _turns(partial: Partial | None) -> list[dict[str, Any]]:
+    """The turns after the question that make the model go on with its own."""
+    if partial is None:
+        return []
+    own = {"role": "assistant", "content": partial.sent}
+    if partial.strategy == "prefill":
+        return [own]
+    return [own, {"role": "user", "content": prompt.go_on(partial)}]
 
 
 def _content(request: Request, blocks: list[Spans]) -> list[dict[str, Any]]:
@@ -238,6 +269,6 @@ def _resolve(citation: _Citation, blocks: list[Spans], start: int, end: int) -> 
     if not 0 <= citation.search_result_index < len(blocks):
         return None
     spans = blocks[citation.search_result_index][citation.start_block_index : citation.end_block_index]
-    if not spans or end <= start:
+    if not spans:
         return None
     return Citation(start, end, citation.search_result_index + 1, spans[0][0], spans[-1][1])

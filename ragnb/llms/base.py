@@ -4,24 +4,69 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from ragnb.documents import Hit
+
+Strategy = Literal["cursor", "exact", "prefill", "instruction", "replay"]
+"""How a model goes on with a text, strongest first: the provider counts what it sent; the model goes on
+from the tokens themselves; it goes on with the beginning of its own turn; it is told to; it is
+deterministic and says all of it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A delta without text: the answer is kept by the provider under this id, and can be read again from
+    any position."""
+
+    id: str
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """An answer that broke off, and how to go on with it.
+
+    ``tokens`` is about how many it has, ``model`` the name of the one that wrote it last, ``cursor`` where
+    that one keeps it. ``anchor`` is its last words, with which an instructed model is asked to begin.
+    """
+
+    text: str
+    tokens: int = 0
+    model: str = ""
+    cursor: Cursor | None = None
+    strategy: Strategy = "instruction"
+    anchor: str = ""
+
+    @property
+    def sent(self) -> str:
+        """The text as it is sent to be continued. White space at its end is refused or dropped."""
+        return self.text if self.strategy == "exact" else self.text.rstrip()
+
+    def left(self, max_tokens: int) -> int:
+        """How many of so many tokens are left for the rest, the repeated last words included."""
+        repeated = len(self.anchor) // 2 if self.strategy == "instruction" else 0
+        return max(1, max_tokens - self.tokens + repeated)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question and the passages to answer it from; passage number n is ``passages[n - 1]``."""
+    """A question and the passages to answer it from; passage number n is ``passages[n - 1]``.
+
+    ``partial`` is what is out already: the model goes on with it and does not begin again.
+    """
 
     question: str
     passages: tuple[Hit, ...] = ()
+    partial: Partial | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer, as the provider sent it."""
+    """A piece of the answer, as the provider sent it, and its position where the provider counts."""
 
     text: str
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +99,7 @@ class Stop:
     reason: str
 
 
-Delta = Text | Citation | Usage | Stop
+Delta = Text | Citation | Usage | Stop | Cursor
 
 
 @runtime_checkable
@@ -79,4 +124,14 @@ class LLM(Protocol):
 
     def warm_up(self) -> None:
         """Import and load what the first request would wait for. Runs in a thread of its own."""
+        ...
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A model that can go on with an answer that broke off. One that is not is never asked to."""
+
+    def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
+        """How it can go on with this text, best first; none where it cannot. Its ``stream`` then gets the
+        partial with one of them."""
         ...

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 
-from ragnb.llms.base import Citation, Delta, Request, Stop, Text, Usage
+from ragnb.llms.base import Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.llms.extractive_candidates import (
     LIST_ITEM,
     Candidate,
@@ -64,6 +64,10 @@ class ExtractiveLLM:
 
     def warm_up(self) -> None:
         """Nothing to load: the embedding model is loaded for retrieval anyway."""
+
+    def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
+        """It says its own answer again, the same; with another model's it cannot go on."""
+        return ("replay",) if partial.model == self.name else ()
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer, word by word; see `ragnb.llms.base.LLM.stream`."""

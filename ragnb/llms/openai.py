@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import prompt
-from ragnb.llms.base import Delta, Request, Stop, Text, Usage
+from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 
@@ -43,6 +43,10 @@ class OpenAILLM:
         The most tokens an answer may have, reasoning included.
     stall_timeout
         Seconds without a byte after which the stream counts as broken.
+    continuation
+        How chat completions go on with an answer that broke off: ``"exact"`` for a server that knows vLLM's
+        ``continue_final_message``, ``"prefill"`` for one that continues a last turn of the assistant marked
+        with ``prefix`` (Mistral's), else ``"instruction"``.
     provider
         The provider's name in errors, prices and `name`.
     options
@@ -63,6 +67,7 @@ class OpenAILLM:
         temperature: float | None = None,
         reasoning_effort: str | None = None,
         stall_timeout: float = 20.0,
+        continuation: Literal["exact", "prefill", "instruction"] = "instruction",
         provider: str = "openai",
         key_variable: str = "OPENAI_API_KEY",
         options: dict[str, Any] | None = None,
@@ -71,6 +76,10 @@ class OpenAILLM:
             raise ConfigurationError(f"There is no api={api!r}.", 'Use "chat" or "responses".')
         if background and api != "responses":
             raise ConfigurationError("background=True needs the Responses API.", 'Add api="responses".')
+        if continuation not in ("exact", "prefill", "instruction"):
+            raise ConfigurationError(
+                f"There is no continuation={continuation!r}.", 'Use "exact", "prefill" or "instruction".'
+            )
         self.model = model
         self.api = api
         self.background = background
@@ -79,6 +88,7 @@ class OpenAILLM:
         self.temperature = temperature
         self.reasoning_effort = reasoning_effort
         self.stall_timeout = stall_timeout
+        self.continuation = continuation
         self.provider = provider
         self.key_variable = key_variable
         self.options = options or {}
@@ -99,6 +109,14 @@ class OpenAILLM:
         """Close the connections of the running event loop."""
         await self._clients.aclose()
 
+    def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
+        """How it can go on with this text; see `ragnb.llms.base.Continuing`."""
+        if self.api == "chat":
+            weaker: tuple[Strategy, ...] = () if self.continuation == "instruction" else ("instruction",)
+            return (self.continuation, *weaker)
+        is_kept = partial.cursor is not None and partial.model == self.name
+        return ("cursor", "instruction") if is_kept else ("instruction",)
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
@@ -107,7 +125,7 @@ class OpenAILLM:
         provider = Provider(self.provider, self.model, str(client.base_url), self.key_variable)
         try:
             async with call as response:
-                async for delta in read(sse(response.http_response), provider):
+                async for delta in read(sse(response.http_response, self.stall_timeout), provider):
                     yield delta
         except ProviderError:
             raise
@@ -133,24 +151,36 @@ class OpenAILLM:
             "messages": [
                 {"role": "system", "content": prompt.system(citing=False)},
                 {"role": "user", "content": prompt.user(request)},
+                *_turns(request.partial),
             ],
             "stream": True,
             "stream_options": {"include_usage": True},
-            limit: self.max_tokens,
+            limit: request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
         }
+        extra: dict[str, Any] = {}
+        if request.partial is not None and request.partial.strategy == "exact":
+            extra = {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}
         if self.temperature is not None:
             body["temperature"] = self.temperature
         if self.reasoning_effort is not None:
             body["reasoning_effort"] = self.reasoning_effort
-        return client.chat.completions.with_streaming_response.create(**body, **self.options)
+        return client.chat.completions.with_streaming_response.create(
+            **body, **_merged(extra, self.options)
+        )
 
     def _responses(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
+        partial = request.partial
+        if partial is not None and partial.strategy == "cursor" and partial.cursor is not None:
+            return client.responses.with_streaming_response.retrieve(
+                partial.cursor.id, stream=True, starting_after=partial.cursor.position or 0
+            )
+        asked = prompt.user(request)
         body: dict[str, Any] = {
             "model": self.model,
             "instructions": prompt.system(citing=False),
-            "input": prompt.user(request),
+            "input": [{"role": "user", "content": asked}, *_turns(partial)] if partial else asked,
             "stream": True,
-            "max_output_tokens": self.max_tokens,
+            "max_output_tokens": partial.left(self.max_tokens) if partial else self.max_tokens,
         }
         if self.background:
             body["background"] = True
@@ -159,6 +189,27 @@ class OpenAILLM:
         if self.reasoning_effort is not None:
             body["reasoning"] = {"effort": self.reasoning_effort}
         return client.responses.with_streaming_response.create(**body, **self.options)
+
+
+def _turns(partial: Partial | None) -> list[dict[str, Any]]:
+    """The turns after the question that make the model go on with its own."""
+    if partial is None:
+        return []
+    own: dict[str, Any] = {"role": "assistant", "content": partial.sent}
+    match partial.strategy:
+        case "exact":
+            return [own]
+        case "prefill":
+            return [{**own, "prefix": True}]
+        case _:
+            return [own, {"role": "user", "content": prompt.go_on(partial)}]
+
+
+def _merged(extra: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The caller's options, and in their ``extra_body`` what is added to it."""
+    if not extra:
+        return options
+    return {**options, "extra_body": {**options.get("extra_body", {}), **extra["extra_body"]}}
 
 
 # ---- chat completions -------------------------------------------------------------------------
@@ -250,6 +301,8 @@ class _Incomplete(Struct):
 
 
 class _Response(Struct):
+    id: str = ""
+    background: bool | None = None
     usage: _ResponsesUsage | None = None
     error: _Error | None = None
     incomplete_details: _Incomplete | None = None
@@ -257,6 +310,7 @@ class _Response(Struct):
 
 class _ResponsesEvent(Struct):
     type: str
+    sequence_number: int | None = None
     delta: str | None = None
     response: _Response | None = None
     message: str | None = None
@@ -276,7 +330,10 @@ async def _read_responses(events: AsyncIterator[Any], provider: Provider) -> Asy
         data = _responses_event.decode(event.data)
         match data.type:
             case "response.output_text.delta" | "response.refusal.delta":
-                yield Text(data.delta or "")
+                yield Text(data.delta or "", data.sequence_number)
+            case "response.created":
+                if data.response is not None and data.response.background:
+                    yield Cursor(data.response.id, data.sequence_number)
             case "error":
                 nested = data.error or _Error(data.message, code=data.code)  # both forms are sent
                 raise from_event(str(nested.code or nested.type), nested.message or "", provider)
@@ -298,6 +355,7 @@ async def _read_responses(events: AsyncIterator[Any], provider: Provider) -> Asy
 
 _RESPONSES_USED = frozenset(
     (
+        "response.created",
         "response.output_text.delta",
         "response.refusal.delta",
         "response.completed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragnb.documents import Hit
-from ragnb.llms.base import Request
+from ragnb.llms.base import Partial, Request
 
 _RULES = """\
 You answer questions from numbered passages.
@@ -16,6 +16,14 @@ _CITING = """
 After each statement, cite the passages that support it by their numbers in square brackets, such \
 as [1] or [2][3]. Cite no other numbers."""
 
+_GO_ON = """\
+The connection broke while you were answering: your message above is the beginning of your answer, and \
+it ends in the middle. Write the rest of it, as if nothing had happened.
+Begin with its last words, which are given below, exactly as they stand there, even if the last one is \
+only part of a word, and go on from there without a break. Say nothing before them, do not repeat what \
+comes before them, and do not mention the interruption.
+<last_words>{anchor}</last_words>"""
+
 
 def system(*, citing: bool) -> str:
     """The rules. ``citing`` is True where the provider reports citations by itself."""
@@ -26,6 +34,11 @@ def user(request: Request) -> str:
     """The passages and the question, for a provider that takes plain text."""
     passages = "\n\n".join(_passage(number, hit) for number, hit in enumerate(request.passages, start=1))
     return f"{passages}\n\nQuestion: {request.question}"
+
+
+def go_on(partial: Partial) -> str:
+    """What the user says after the model's own unfinished turn."""
+    return _GO_ON.format(anchor=partial.anchor)
 
 
 def _passage(number: int, hit: Hit) -> str:

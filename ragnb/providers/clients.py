@@ -65,11 +65,24 @@ def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
         asyncio.run_coroutine_threadsafe(client.close(), loop)
 
 
-def sse(response: httpx2.Response) -> AsyncIterator[httpx2.ServerSentEvent]:
+async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx2.ServerSentEvent]:
     """The server-sent events of a response.
 
-    Raises `httpx2.SSEError` if the response is of another type, `httpx2.TransportError` if it breaks.
+    Raises `httpx2.SSEError` if the response is of another type, `httpx2.TransportError` if it breaks, and
+    `TimeoutError` if for ``patience`` seconds nothing came but comments, pings and parts of an event.
     """
     import httpx2
 
-    return aiter(httpx2.EventSource(response))
+    events = aiter(httpx2.EventSource(response))
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + patience
+        while True:
+            try:
+                async with asyncio.timeout_at(due):
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            if event.event != "ping":
+                break
+        yield event

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
 
 import msgspec
 
 from ragnb.errors import Fault, ProviderError
 
+Action = Literal["at once", "later", "fall back"]
+"""What to do about a fault: try again, wait and try again, or go to another model; where there is none, to
+give up with advice."""
+
+_ACTIONS: dict[Fault, Action] = {
+    "authentication": "fall back",
+    "not_found": "fall back",
+    "bad_request": "fall back",
+    "quota": "fall back",
+    "rate_limit": "later",
+    "overloaded": "later",
+    "server": "later",
+    "unreachable": "later",
+    "stalled": "at once",
+    "cut": "at once",
+    "garbage": "fall back",
+}
 _BY_STATUS: dict[int, Fault] = {
     401: "authentication",
     402: "quota",
@@ -33,6 +52,11 @@ _BY_TYPE: dict[str, Fault] = {
     "billing_error": "quota",
     "overloaded_error": "overloaded",
     "timeout_error": "stalled",
+    "vector_store_timeout": "stalled",
+    "invalid_prompt": "bad_request",
+    "context_length_exceeded": "bad_request",
+    "invalid_api_key": "authentication",
+    "model_not_found": "not_found",
 }
 
 
@@ -97,6 +121,12 @@ _SENTENCES: dict[Fault, tuple[str, str]] = {
 }
 
 
+def action(fault: Fault, *, began: bool) -> Action:
+    """What to do about a fault. Garbage after a good beginning (``began``) is damage on the way, which
+    passes; otherwise the address is wrong."""
+    return "at once" if began and fault == "garbage" else _ACTIONS[fault]
+
+
 def from_exception(error: Exception, provider: Provider) -> ProviderError:
     """The fault behind an exception of openai, anthropic, httpx2 or a JSON decoder.
 
@@ -115,7 +145,7 @@ def from_exception(error: Exception, provider: Provider) -> ProviderError:
     match cause:
         case httpx2.ConnectTimeout() | httpx2.ConnectError() | httpx2.UnsupportedProtocol():
             return provider.error("unreachable", str(cause))
-        case httpx2.TimeoutException():
+        case httpx2.TimeoutException() | TimeoutError():
             return provider.error("stalled")
         case httpx2.SSEError() | httpx2.DecodingError():
             return provider.error("garbage")
@@ -149,14 +179,18 @@ def _from_status(error: Exception, status: int, provider: Provider) -> ProviderE
 
 
 def _retry_after(error: Any) -> float | None:
-    """Seconds from the Retry-After header (or its milliseconds form)."""
+    """Seconds from the Retry-After header, which may be a date (or from its milliseconds form)."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             return float(headers[name]) / scale
         except (KeyError, ValueError):
             continue
-    return None
+    try:
+        until = parsedate_to_datetime(headers["retry-after"])
+        return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _short(text: str, limit: int = 300) -> str:

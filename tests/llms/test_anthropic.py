@@ -7,9 +7,10 @@ import pytest
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.generation import Retry
 from ragnb.llms.anthropic import AnthropicLLM
+from ragnb.llms.base import Request
 from ragnb.pipeline import RAGPipeline
 from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Html, Simulator, Status
-from tests.conftest import TEXTS
+from tests.conftest import TEXTS, hits
 
 
 def pipeline(sim, minilm, **options):
@@ -69,12 +70,14 @@ def test_usage_and_length(minilm):
         (Html(), "garbage"),
     ],
 )
-def test_faults(minilm, fault, kind):
+async def test_faults(fault, kind):
     """Every way to fail has its class and its advice."""
-    with Simulator(faults=[fault] * 9) as sim:
-        rag = pipeline(sim, minilm)
+    with Simulator(faults=[fault]) as sim:
+        llm = AnthropicLLM("claude-haiku-4-5", base_url=sim.anthropic_url, api_key="test")
         with pytest.raises(ProviderError) as caught:
-            rag.query("How are refunds paid?")
+            async for _ in llm.stream(Request("How are refunds paid?", hits(*TEXTS))):
+                pass
+        await llm.aclose()
     assert caught.value.fault == kind
     assert caught.value.advice
 
