@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from ragnb.answer import Answer
     from ragnb.documents import Document
     from ragnb.errors import RagnbError
-    from ragnb.generation import Retry
     from ragnb.ingest.loaders import loader
     from ragnb.pipeline import RAGPipeline
+    from ragnb.resumption.policy import Retry
     from ragnb.resumption.retention import Keep
 
 __version__ = "0.1.0"
@@ -26,7 +26,7 @@ _HOME = {
     "Keep": "ragnb.resumption.retention",
     "RAGPipeline": "ragnb.pipeline",
     "RagnbError": "ragnb.errors",
-    "Retry": "ragnb.generation",
+    "Retry": "ragnb.resumption.policy",
     "loader": "ragnb.ingest.loaders",
 }
 

@@ -10,22 +10,27 @@ from dataclasses import dataclass, field
 from ragnb.answer import Answer
 from ragnb.errors import ProviderError, RagnbError
 from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Routed
-from ragnb.generation import Retry, generate
+from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request
 from ragnb.rerankers.base import Reranker
+from ragnb.resumption.breaker import Breakers
+from ragnb.resumption.policy import Retry
 from ragnb.retrieval import Retriever
 from ragnb.vectorstores.filters import Filter
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The parts that answer a question. ``reason`` says why this model was chosen."""
+    """The parts that answer a question. ``reason`` says why this model was chosen, ``fallback`` are those
+    that go on, in their order, where it cannot."""
 
     retriever: Retriever
     llm: LLM
     reason: str
     reranker: Reranker | None = None
     retry: Retry = field(default_factory=Retry)
+    fallback: tuple[LLM, ...] = ()
+    breakers: Breakers = field(default_factory=Breakers)
 
     async def events(
         self, question: str, k: int, where: Filter | None = None
@@ -45,7 +50,9 @@ class Engine:
         yield Routed(model=self.llm.name, reason=self.reason)
 
         request = Request(question, hits[:k])
-        async with aclosing(generate(self.llm, request, self.retry)) as answering:
+        async with aclosing(
+            generate((self.llm, *self.fallback), request, self.retry, self.breakers)
+        ) as answering:
             async for event in answering:
                 yield event
 

@@ -1,24 +1,27 @@
-"""Generation: one model's deltas become events, and a call that fails before its first token is
-tried again."""
+"""Generation: a model's deltas become events, and an answer that breaks off is gone on with."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import cast
 
-from ragnb.citations import MarkerReader
-from ragnb.errors import InvalidInputError, ProviderError
-from ragnb.events import AnyEvent, Cited, Finished, Quote, Retrying, Token, Used
-from ragnb.llms.base import LLM, Citation, Delta, Request, Stop, Text, Usage
+from ragnb.errors import ProviderError
+from ragnb.events import AnyEvent, Finished, Resumed, Retrying, Routed, Token, Used
+from ragnb.llms.base import LLM, Citation, Cursor, Delta, Request, Stop, Text, Usage
+from ragnb.providers import faults
+from ragnb.resumption.breaker import Breakers
+from ragnb.resumption.policy import Retry, Trouble
+from ragnb.resumption.seam import DivergedError
+from ragnb.resumption.strategies import Way, Ways
 from ragnb.routing.prices import cost
+from ragnb.writing import Written
 
-_PASSING = frozenset(("rate_limit", "overloaded", "server", "unreachable", "stalled", "cut"))
+__all__ = ["Retry", "generate"]
+
 _CHARACTERS_PER_TOKEN = 4  # the usual estimate for English, where a provider reports nothing
+_REFUSALS = frozenset(("bad_request", "not_found"))
 
 _ADVICE = {
     "length": "The answer stops where max_tokens was reached. Pass a larger max_tokens to the model, "
@@ -28,128 +31,194 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often and how long a failed call is tried again: exponential backoff with full jitter.
+async def generate(
+    llms: Sequence[LLM], request: Request, retry: Retry, breakers: Breakers | None = None
+) -> AsyncGenerator[AnyEvent, None]:
+    """The events of the answer, `Finished` last, by the first of the models that is able to.
 
-    ``initial`` and ``maximum`` bound one wait, ``budget`` all of them; in seconds. See Brooker,
-    "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+    Where an attempt fails, the next one goes on with the text that is out: the joined texts of all `Token`
+    events are the answer. Raises `ProviderError` when there is no further attempt.
     """
-
-    attempts: int = 5
-    initial: float = 0.5
-    maximum: float = 8.0
-    budget: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.attempts < 1 or self.initial < 0 or self.maximum < 0 or self.budget < 0:
-            raise InvalidInputError(
-                f"{self} cannot be followed.", "attempts starts at 1, and no time is negative."
-            )
-
-    def wait(self, attempt: int, retry_after: float | None) -> float:
-        """Seconds to wait after the given attempt (from 1) failed; at least what the provider asks."""
-        ceiling = min(self.maximum, self.initial * 2 ** (attempt - 1))
-        return max(random.uniform(0, ceiling), retry_after or 0.0)
-
-
-async def generate(llm: LLM, request: Request, retry: Retry) -> AsyncGenerator[AnyEvent, None]:
-    """The events of the answer, `Finished` last.
-
-    Before the first token a passing fault is retried; after it, the answer is never started again.
-    Raises `ProviderError` when there is no further attempt.
-    """
-    begin = time.monotonic()
-    attempt = 1
+    clock = asyncio.get_running_loop().time
+    trouble = Trouble(retry)
+    ways = Ways(llms, request, breakers or Breakers(), retry)
+    out = Written(request.passages)
+    way = ways.first()
+    if way.llm is not llms[0]:
+        yield Routed(model=way.llm.name, reason=f"{llms[0].name} failed repeatedly and is left alone")
+    attempt = _Attempt(way, out, trouble)
     while True:
-        written = _Attempt(llm, request)
         try:
-            async with aclosing(written.events()) as events:
+            async with aclosing(attempt.events()) as events:
                 async for event in events:
+                    if type(event) is Token and not attempt.is_answering:
+                        attempt.is_answering = True
+                        trouble.end(clock())
+                        ways.breaker().succeeded()
                     yield event
             return
         except asyncio.CancelledError:
-            if written.length:
-                yield written.used()
+            if attempt.written:
+                yield attempt.used()
             raise
         except ProviderError as error:
-            if written.length:
-                yield written.used()
-            wait = retry.wait(attempt, error.retry_after)
-            spent = time.monotonic() - begin
-            is_last = attempt >= retry.attempts or spent + wait > retry.budget
-            if written.length or error.fault not in _PASSING or is_last:
-                raise
-            yield Retrying(fault=error.fault, message=error.message, attempt=attempt, wait=wait)
+            fault = error
+        trouble.begin(clock())
+        if not attempt.is_answering and faults.action(fault.fault, began=False) != "fall back":
+            ways.breaker().failed()
+        planned = _next(ways, attempt, fault, trouble, clock())
+        follows = planned is not None and planned[0].strategy == "cursor" and planned[0].llm is way.llm
+        if attempt.written and not follows:  # a provider that goes on by itself counts the whole at its end
+            yield attempt.used()
+        if planned is None:
+            raise fault
+        before, (way, wait) = way, planned
+        yield Retrying(fault=fault.fault, message=fault.message, attempt=trouble.attempts, wait=wait)
+        if way.llm is not before.llm:
+            trouble.attempts = 0
+            yield Routed(model=way.llm.name, reason=f"{before.llm.name} failed: {fault.message}")
+        since = attempt.begun if follows else None
+        try:
             await asyncio.sleep(wait)
-            attempt += 1
+        except asyncio.CancelledError:
+            if follows and attempt.written:
+                yield attempt.used()
+            raise
+        attempt = _Attempt(way, out, trouble, since)
+
+
+def _next(
+    ways: Ways, attempt: _Attempt, error: ProviderError, trouble: Trouble, now: float
+) -> tuple[Way, float] | None:
+    """The next attempt and the seconds to wait before it, None if there is none."""
+    partial = attempt.out.partial()
+    action = faults.action(error.fault, began=attempt.is_answering)
+    strategy = attempt.way.strategy
+    is_refused = strategy is not None and error.fault in _REFUSALS
+    if strategy is not None and is_refused:
+        ways.refuse(strategy)
+    elif action != "fall back" and trouble.attempts < trouble.retry.attempts and not ways.is_left_alone():
+        wait = trouble.retry.wait(trouble.attempts, error.retry_after, action)
+        if wait <= trouble.left(now) and (way := ways.same(partial)) is not None:
+            return way, wait
+    if trouble.left(now) <= 0:
+        return None
+    other = (ways.same(partial) if is_refused else None) or ways.other(partial)
+    return None if other is None else (other, 0.0)
 
 
 class _Attempt:
-    """One request to a model, and what has come of it so far."""
+    """One request to a model, and what has come of it so far.
 
-    def __init__(self, llm: LLM, request: Request) -> None:
-        self._llm = llm
-        self._request = request
-        self.length = 0  # characters of the answer
-        self.usage: Usage | None = None
+    ``begun`` is the length that the answer had when the request was made; of one that follows
+    another by its cursor, when that was.
+    """
+
+    def __init__(self, way: Way, out: Written, trouble: Trouble, begun: int | None = None) -> None:
+        self.way = way
+        self.out = out
+        self.begun = out.length if begun is None else begun
+        self.is_answering = False
+        self._trouble = trouble
+        self._usage: Usage | None = None
+
+    @property
+    def written(self) -> int:
+        """Characters of the answer that came of the request."""
+        return self.out.length - self.begun
 
     async def events(self) -> AsyncGenerator[AnyEvent, None]:
-        markers = None if self._llm.citing else MarkerReader(self._request.passages)
-        stream = cast(AsyncGenerator[Delta, None], self._llm.stream(self._request))
+        llm, out = self.way.llm, self.out
+        out.turn_to(llm)
+        seam = self.way.seam(out.text if self.way.strategy else "")
+        offset = out.length
+        waiting: list[Citation] = []
+        is_told = self.way.strategy is None or not offset
+        stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
         async with aclosing(stream):
-            async for delta in stream:
+            while (delta := await self._next(stream)) is not None:
+                new, citations = "", []
                 match delta:
-                    case Text(text):
-                        self.length += len(text)
-                        yield Token(text=text)
-                        if markers is not None:
-                            for cited in markers.feed(text):
-                                yield cited
+                    case Text(text, position):
+                        out.moved(position)
+                        try:
+                            new = seam.feed(text)
+                        except DivergedError:
+                            raise self._diverged() from None
                     case Citation():
-                        yield self._cited(delta)
+                        waiting.append(delta)
                     case Usage():
-                        self.usage = delta
-                    case Stop(reason):
-                        for cited in markers.close() if markers is not None else ():
+                        self._usage = delta
+                    case Cursor():
+                        out.cursor = delta
+                    case Stop():
+                        try:
+                            new = seam.close()
+                        except DivergedError:
+                            raise self._diverged() from None
+                if seam.is_settled and not is_told and (new or isinstance(delta, Stop)):
+                    is_told = True
+                    yield Resumed(
+                        strategy=self.way.strategy or "",
+                        model=llm.name,
+                        offset=offset,
+                        trimmed=seam.trimmed,
+                    )
+                if new:
+                    yield Token(text=new)
+                    for cited in out.add(new):
+                        yield cited
+                if seam.is_settled and waiting:
+                    citations, waiting = waiting, []
+                    for citation in citations:
+                        for cited in out.cite(citation, offset - seam.trimmed, offset):
                             yield cited
-                        yield self.used(complete=True)
-                        yield Finished(reason=reason, advice=_ADVICE.get(reason, ""))
-                        return
+                if isinstance(delta, Stop):
+                    for cited in out.close():
+                        yield cited
+                    yield self.used(complete=True)
+                    yield Finished(reason=delta.reason, advice=_ADVICE.get(delta.reason, ""))
+                    return
+
+    async def _next(self, stream: AsyncGenerator[Delta, None]) -> Delta | None:
+        """The next delta, None at the end; while there is trouble, within what is left of the budget."""
+        try:
+            if self._trouble.is_over:
+                return await anext(stream)
+            now = asyncio.get_running_loop().time()
+            async with asyncio.timeout(self._trouble.left(now)):
+                return await anext(stream)
+        except StopAsyncIteration:
+            return None
+        except TimeoutError:
+            raise ProviderError(
+                "stalled",
+                f"{self.way.llm.name} did not go on within the time for retries.",
+                "Ask again; a larger Retry(budget=…) waits longer.",
+            ) from None
+
+    def _diverged(self) -> ProviderError:
+        return ProviderError(
+            "bad_request", f"{self.way.llm.name} did not say the same again.", "Ask again for a new answer."
+        )
 
     def used(self, *, complete: bool = False) -> Used:
         """What this attempt consumed: as reported, or estimated from the number of characters."""
-        usage = self.usage if complete else None
+        usage = self._usage if complete else None
         estimated = usage is None
         if usage is None:
-            asked = len(self._request.question) + sum(len(hit.chunk.text) for hit in self._request.passages)
+            request = self.way.request
+            asked = len(request.question) + sum(len(hit.chunk.text) for hit in request.passages)
+            asked += len(request.partial.text) if request.partial else 0
             usage = Usage(
-                self.usage.input_tokens if self.usage else asked // _CHARACTERS_PER_TOKEN,
-                -(-self.length // _CHARACTERS_PER_TOKEN),
+                self._usage.input_tokens if self._usage else asked // _CHARACTERS_PER_TOKEN,
+                -(-self.written // _CHARACTERS_PER_TOKEN),
             )
         return Used(
-            model=self._llm.name,
+            model=self.way.llm.name,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cached_tokens=usage.cached_tokens,
-            cost=cost(self._llm.name, usage),
+            cost=cost(self.way.llm.name, usage),
             estimated=estimated,
-        )
-
-    def _cited(self, citation: Citation) -> Cited:
-        hit = self._request.passages[citation.number - 1]
-        text = hit.chunk.text[citation.quote_start : citation.quote_end]
-        return Cited(
-            start=citation.start,
-            end=citation.end,
-            marker=citation.marker,
-            quotes=(
-                Quote(
-                    number=citation.number,
-                    chunk_id=hit.chunk.id,
-                    start=citation.quote_start,
-                    end=citation.quote_end,
-                    text=text,
-                ),
-            ),
         )

@@ -21,7 +21,6 @@ from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.engine import Engine, record
 from ragnb.errors import ConfigurationError, InvalidInputError
 from ragnb.events import AnyEvent, Failed, Started, Token
-from ragnb.generation import Retry
 from ragnb.ingest import library
 from ragnb.ingest.indexing import Indexer
 from ragnb.ingest.plan import as_documents
@@ -29,9 +28,11 @@ from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
 from ragnb.rerankers.base import Reranker
 from ragnb.resumption import keys
+from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.journal import Journal
 from ragnb.resumption.listing import AnswerList
 from ragnb.resumption.memory import InMemory
+from ragnb.resumption.policy import Retry
 from ragnb.resumption.retention import Keep
 from ragnb.retrieval import Retriever
 from ragnb.vectorstores.base import IndexInfo, VectorStore
@@ -64,7 +65,10 @@ class RAGPipeline:
     home
         The one folder that is written: index, embedding cache and journal. None keeps all in memory.
     retry
-        How a call that fails before its first token is tried again.
+        How often and how long a call that failed, or an answer that broke off, is tried again.
+    fallback
+        A model or its name, or several in their order, that go on where ``llm`` cannot: with the same
+        question, the same passages, and the text that is out already.
     keep
         Which answers stay in the journal, and how safely they are written.
     k
@@ -92,6 +96,7 @@ class RAGPipeline:
         *,
         home: str | Path | None = ".ragnb",
         retry: Retry | None = None,
+        fallback: LLM | str | Sequence[LLM | str] = (),
         keep: Keep | None = None,
         k: int = 5,
         candidates: int = 20,
@@ -112,7 +117,10 @@ class RAGPipeline:
         self.embeddings = CachedEmbeddings(model, cache)
         self.llm, self._reason = parts.llm(llm, model)
         self.reranker = reranker
+        others = [fallback] if isinstance(fallback, (str, LLM)) else fallback
+        self.fallback = tuple(parts.llm(other, model)[0] for other in others)
         self._retry = retry or Retry()
+        self._breakers = Breakers()
         self._candidates = candidates
         self._use(parts.vectorstore(vectorstore, self.home))
         self._journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
@@ -128,7 +136,9 @@ class RAGPipeline:
     def _use(self, store: VectorStore) -> None:
         self.vectorstore = store
         retriever = Retriever(self.embeddings, store, self._candidates)
-        self._engine = Engine(retriever, self.llm, self._reason, self.reranker, self._retry)
+        self._engine = Engine(
+            retriever, self.llm, self._reason, self.reranker, self._retry, self.fallback, self._breakers
+        )
 
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""

@@ -68,14 +68,16 @@ def test_retry_after_is_honoured(wired):
 
 @pytest.mark.parametrize("fault", [Cut(3), Cut(3, "rst"), CleanEnd(3), Stall(3), ErrorEvent(3)])
 def test_after_the_first_token_nothing_is_started_again(wired, fault):
-    """A stream that breaks in the middle fails with its text kept, its usage estimated, one request made."""
-    rag, sim = wired(answer=["One", " two", " three", " four"], faults=[fault], llm={"stall_timeout": 0.3})
+    """A stream that breaks in the middle, and cannot be gone on with, fails with its text kept and its usage
+    estimated."""
+    faults = [fault, *[Status(503)] * 3]
+    rag, sim = wired(answer=["One", " two", " three", " four"], faults=faults, llm={"stall_timeout": 0.3})
     answer = rag.start("How?")
     assert answer.wait(timeout=20)
     assert answer.status == "failed"
     assert answer.text == "One two three"
     assert answer.usage.estimated
-    assert len(sim.requests) == 1
+    assert len(sim.requests) == 3
     assert answer.last(Failed).advice
 
 
