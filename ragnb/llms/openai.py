@@ -89,6 +89,7 @@ class OpenAILLM:
         self.reasoning_effort = reasoning_effort
         self.stall_timeout = stall_timeout
         self.continuation = continuation
+        self.echoes = continuation == "prefill"  # Mistral's server repeats the prefix
         self.provider = provider
         self.key_variable = key_variable
         self.options = options or {}

@@ -31,7 +31,8 @@ class Way:
                 return Seam(text, Trust.REPLAY)
             case "exact" | "prefill":
                 sent = partial.sent if partial else ""
-                return Seam(text, Trust.PROTOCOL, sent=sent)
+                echoes = self.strategy == "prefill" and getattr(self.llm, "echoes", False)
+                return Seam(text, Trust.PROTOCOL, sent=sent, echoes=echoes)
             case "instruction":
                 sent, words = (partial.sent, partial.anchor) if partial else ("", "")
                 return Seam(text, Trust.ANCHOR, sent=sent, anchor=words)

@@ -130,6 +130,13 @@ async def test_a_refused_prefill(models):
     assert sim.requests[1].json["messages"][-1]["prefix"] is True
 
 
+@pytest.mark.parametrize("cut", range(1, 25))
+async def test_a_server_that_echoes_the_prefix(models, cut):
+    """A server that is known to repeat what it was sent does so from the first character on."""
+    llm, _ = models(answer=ANSWER, faults=[Cut(cut), None], options={"continuation": "prefill"})
+    assert text(await events(llm)) == ANSWER
+
+
 @pytest.mark.parametrize(
     ("model", "options", "strategies"),
     [
