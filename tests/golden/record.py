@@ -14,7 +14,7 @@ from ragnb.citations import MarkerReader
 from ragnb.documents import Chunk, Document, Hit, Locator
 from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.events import AnyEvent, Cited, Finished, Quote, Retrieved, Retrying, Routed, Started, Token, Used
-from ragnb.generation import Retry
+from ragnb.resumption.policy import Retry
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import LLM
 from ragnb.llms.extractive import ExtractiveLLM

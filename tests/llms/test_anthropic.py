@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragnb.errors import ConfigurationError, ProviderError
-from ragnb.generation import Retry
+from ragnb.resumption.policy import Retry
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Request
 from ragnb.pipeline import RAGPipeline
