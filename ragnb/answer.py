@@ -111,8 +111,8 @@ class Answer:
             wake()
         return stamped
 
-    def write_to(self, journal: Callable[[AnyEvent], None]) -> None:
-        """From here on each event goes to ``journal`` before it is shown.
+    def write_to(self, journal: Callable[[AnyEvent], None] | None) -> None:
+        """From here on each event goes to ``journal``, if there is one, before it is shown.
 
         A log that was read can so be written on: ``seq`` and ``at`` go on from its last event.
         """
@@ -221,6 +221,17 @@ class Answer:
                 break
             answer._events.append(event)
         return answer
+
+    def unended(self, answer_id: str) -> Answer:
+        """The same log under another id and without its end, to be written on; see `write_to`."""
+        copied = Answer()
+        copied.is_read = True
+        events = [event for event in self._events if not isinstance(event, Final)]
+        copied._events = [
+            msgspec.structs.replace(event, answer_id=answer_id) if isinstance(event, Started) else event
+            for event in events
+        ]
+        return copied
 
     def _breaking(self, reason: str) -> str:
         last = f"after event {len(self._events) - 1}" if self._events else "before its first event"

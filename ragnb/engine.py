@@ -17,6 +17,7 @@ from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry
 from ragnb.retrieval import Retriever
 from ragnb.vectorstores.filters import Filter
+from ragnb.writing import Written
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,47 @@ class Engine:
     fallback: tuple[LLM, ...] = ()
     breakers: Breakers = field(default_factory=Breakers)
 
+    @property
+    def configured(self) -> dict[str, str]:
+        """The names of the parts."""
+        named = {
+            "llm": self.llm.name,
+            "embeddings": self.retriever.embeddings.name,
+            "vectorstore": type(self.retriever.store).__name__,
+        }
+        return named if self.reranker is None else {**named, "reranker": self.reranker.name}
+
+    @property
+    def models(self) -> tuple[LLM, ...]:
+        """Those that may answer, in their order."""
+        return (self.llm, *self.fallback)
+
     async def events(
-        self, question: str, k: int, where: Filter | None = None
+        self, question: str, k: int, where: Filter | None = None, so_far: Answer | None = None
     ) -> AsyncGenerator[AnyEvent, None]:
         """Everything that happens after `Started`, up to and including `Finished`.
 
-        Raises `RagnbError` for every failure that was foreseen.
+        ``so_far`` is an answer whose process has ended: what its log has is not done again, and its text is
+        gone on with. Raises `RagnbError` for every failure that was foreseen.
         """
-        retrieved = await self.retriever.retrieve(question, k, where)
-        yield retrieved
-        hits = retrieved.hits
+        done = so_far or Answer()
 
-        if self.reranker is not None:
+        hits = done.candidates
+        if not hits:
+            retrieved = await self.retriever.retrieve(question, k, where)
+            yield retrieved
+            hits = retrieved.hits
+
+        if self.reranker is not None and not done.model and done.last(Reranked) is None:
             hits = tuple(await asyncio.to_thread(self.reranker.rerank, question, hits))
             yield Reranked(hits=hits, reranker=self.reranker.name)
 
-        yield Routed(model=self.llm.name, reason=self.reason)
+        if not done.model:
+            yield Routed(model=self.llm.name, reason=self.reason)
 
         request = Request(question, hits[:k])
-        async with aclosing(
-            generate((self.llm, *self.fallback), request, self.retry, self.breakers)
-        ) as answering:
+        out = Written.of(done.events, request.passages, {llm.name for llm in self.models if not llm.citing})
+        async with aclosing(generate(self.models, request, self.retry, self.breakers, out)) as answering:
             async for event in answering:
                 yield event
 

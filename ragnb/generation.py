@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import cast
 
 from ragnb.errors import ProviderError
-from ragnb.events import AnyEvent, Finished, Resumed, Retrying, Routed, Token, Used
-from ragnb.llms.base import LLM, Citation, Cursor, Delta, Request, Stop, Text, Usage
+from ragnb.events import AnyEvent, Finished, Kept, Resumed, Retrying, Routed, Token, Used
+from ragnb.llms.base import LLM, Citation, Cursor, Delta, Partial, Request, Stop, Text, Usage
 from ragnb.providers import faults
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry, Trouble
@@ -32,21 +34,39 @@ _ADVICE = {
 
 
 async def generate(
-    llms: Sequence[LLM], request: Request, retry: Retry, breakers: Breakers | None = None
+    llms: Sequence[LLM],
+    request: Request,
+    retry: Retry,
+    breakers: Breakers | None = None,
+    out: Written | None = None,
 ) -> AsyncGenerator[AnyEvent, None]:
     """The events of the answer, `Finished` last, by the first of the models that is able to.
 
     Where an attempt fails, the next one goes on with the text that is out: the joined texts of all `Token`
-    events are the answer. Raises `ProviderError` when there is no further attempt.
+    events are the answer. ``out`` is what is out before the first one, of a process that has ended. Raises
+    `ProviderError` when there is no further attempt.
     """
     clock = asyncio.get_running_loop().time
     trouble = Trouble(retry)
+    out = out or Written(request.passages)
+    llms = [*itertools.dropwhile(lambda llm: llm.name != out.model, llms)] or llms
     ways = Ways(llms, request, breakers or Breakers(), retry)
-    out = Written(request.passages)
-    way = ways.first()
-    if way.llm is not llms[0]:
-        yield Routed(model=way.llm.name, reason=f"{llms[0].name} failed repeatedly and is left alone")
-    attempt = _Attempt(way, out, trouble)
+    way = ways.first() if out.is_empty else _taken_up(ways, out.partial())
+    begun = out.accounted if way and way.strategy == "cursor" else out.length
+    for cited in out.owed:
+        yield cited
+    if begun > out.accounted:
+        usage = _estimated(request, out.accounted, begun - out.accounted)
+        yield _used(out.model, usage, estimated=True)
+    if way is None:
+        raise ProviderError(
+            "bad_request",
+            f"{llms[0].name} cannot go on with an answer that was interrupted.",
+            "Ask the question again, or use a model that can.",
+        )
+    if way.llm.name != (out.model or llms[0].name):
+        yield Routed(model=way.llm.name, reason=_why(llms[0], out))
+    attempt = _Attempt(way, out, trouble, begun)
     while True:
         try:
             async with aclosing(attempt.events()) as events:
@@ -85,6 +105,20 @@ async def generate(
                 yield attempt.used()
             raise
         attempt = _Attempt(way, out, trouble, since)
+
+
+def _taken_up(ways: Ways, partial: Partial) -> Way | None:
+    """How a model goes on with what another process has written, None if none can."""
+    return ways.same(partial) or ways.other(partial)
+
+
+def _why(first: LLM, out: Written) -> str:
+    """Why another model than the one that is due answers."""
+    if out.model and first.name != out.model:
+        return f"the process that used {out.model} ended, and this pipeline has another model"
+    if out.is_empty:
+        return f"{first.name} failed repeatedly and is left alone"
+    return f"{first.name} cannot go on with an answer that was interrupted"
 
 
 def _next(
@@ -133,24 +167,27 @@ class _Attempt:
         seam = self.way.seam(out.text if self.way.strategy else "")
         offset = out.length
         waiting: list[Citation] = []
+        kept: Cursor | None = None
         is_told = self.way.strategy is None or not offset
         stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
         async with aclosing(stream):
             while (delta := await self._next(stream)) is not None:
                 new, citations = "", []
+                position: int | None = None
+                ids: tuple[int, ...] = ()
                 match delta:
-                    case Text(text, position):
-                        out.moved(position)
+                    case Text(text, position, ids):
                         try:
                             new = seam.feed(text)
                         except DivergedError:
                             raise self._diverged() from None
+                        ids = ids if new == text else ()
                     case Citation():
                         waiting.append(delta)
                     case Usage():
                         self._usage = delta
                     case Cursor():
-                        out.cursor = delta
+                        kept = delta
                     case Stop():
                         try:
                             new = seam.close()
@@ -164,8 +201,12 @@ class _Attempt:
                         offset=offset,
                         trimmed=seam.trimmed,
                     )
+                if kept is not None and (new or not offset):  # till then its beginning may be a repeat
+                    if out.cursor is None or out.cursor.id != kept.id:
+                        yield Kept(id=kept.id, model=llm.name)
+                    out.cursor, kept = kept, None
                 if new:
-                    yield Token(text=new)
+                    yield Token(text=new, position=out.moved(position), ids=out.counted(ids))
                     for cited in out.add(new):
                         yield cited
                 if seam.is_settled and waiting:
@@ -204,21 +245,27 @@ class _Attempt:
 
     def used(self, *, complete: bool = False) -> Used:
         """What this attempt consumed: as reported, or estimated from the number of characters."""
-        usage = self._usage if complete else None
-        estimated = usage is None
-        if usage is None:
-            request = self.way.request
-            asked = len(request.question) + sum(len(hit.chunk.text) for hit in request.passages)
-            asked += len(request.partial.text) if request.partial else 0
-            usage = Usage(
-                self._usage.input_tokens if self._usage else asked // _CHARACTERS_PER_TOKEN,
-                -(-self.written // _CHARACTERS_PER_TOKEN),
-            )
-        return Used(
-            model=self.way.llm.name,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cost=cost(self.way.llm.name, usage),
-            estimated=estimated,
-        )
+        if complete and self._usage is not None:
+            return _used(self.way.llm.name, self._usage)
+        partial = self.way.request.partial
+        usage = _estimated(self.way.request, len(partial.text) if partial else 0, self.written)
+        if self._usage is not None:
+            usage = replace(usage, input_tokens=self._usage.input_tokens)
+        return _used(self.way.llm.name, usage, estimated=True)
+
+
+def _estimated(request: Request, sent: int, written: int) -> Usage:
+    """What an attempt consumed that was sent so many characters of the answer, and wrote so many."""
+    asked = len(request.question) + sum(len(hit.chunk.text) for hit in request.passages) + sent
+    return Usage(asked // _CHARACTERS_PER_TOKEN, -(-written // _CHARACTERS_PER_TOKEN))
+
+
+def _used(model: str, usage: Usage, *, estimated: bool = False) -> Used:
+    return Used(
+        model=model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost=cost(model, usage),
+        estimated=estimated,
+    )

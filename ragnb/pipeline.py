@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ragnb import errors, parts
 from ragnb.answer import Answer
-from ragnb.background import plain, plain_iterator, spawn
+from ragnb.answering import Answering, Taken
+from ragnb.background import plain, plain_iterator
 from ragnb.display.progress import ProgressBar
 from ragnb.documents import Chunk, Document, Hit
 from ragnb.embeddings.base import Embeddings
 from ragnb.embeddings.cache import CachedEmbeddings
-from ragnb.engine import Engine, record
+from ragnb.engine import Engine
 from ragnb.errors import ConfigurationError, InvalidInputError
 from ragnb.events import AnyEvent, Failed, Started, Token
 from ragnb.ingest import library
@@ -27,7 +26,6 @@ from ragnb.ingest.plan import as_documents
 from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
 from ragnb.rerankers.base import Reranker
-from ragnb.resumption import keys
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.journal import Journal
 from ragnb.resumption.listing import AnswerList
@@ -36,7 +34,7 @@ from ragnb.resumption.policy import Retry
 from ragnb.resumption.retention import Keep
 from ragnb.retrieval import Retriever
 from ragnb.vectorstores.base import IndexInfo, VectorStore
-from ragnb.vectorstores.filters import Filter, parse
+from ragnb.vectorstores.filters import Filter
 from ragnb.vectorstores.moving import move
 from ragnb.widget import cell
 
@@ -122,8 +120,9 @@ class RAGPipeline:
         self._retry = retry or Retry()
         self._breakers = Breakers()
         self._candidates = candidates
-        self._use(parts.vectorstore(vectorstore, self.home))
-        self._journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
+        self.vectorstore = parts.vectorstore(vectorstore, self.home)
+        journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
+        self._answering = Answering(self._engine(), journal)
         # No daemon: torch aborts a process that ends while a thread still loads it.
         threading.Thread(target=self._warm_up, name="ragnb-warm-up").start()
 
@@ -133,16 +132,15 @@ class RAGPipeline:
             f"vectorstore={type(self.vectorstore).__name__}, home={str(self.home)!r})"
         )
 
-    def _use(self, store: VectorStore) -> None:
-        self.vectorstore = store
-        retriever = Retriever(self.embeddings, store, self._candidates)
-        self._engine = Engine(
+    def _engine(self) -> Engine:
+        retriever = Retriever(self.embeddings, self.vectorstore, self._candidates)
+        return Engine(
             retriever, self.llm, self._reason, self.reranker, self._retry, self.fallback, self._breakers
         )
 
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
-        self._journal.tidy()
+        self._answering.journal.tidy()
         for load in (self.embeddings.warm_up, self.llm.warm_up):
             try:
                 load()
@@ -190,7 +188,8 @@ class RAGPipeline:
             return move(store, target, IndexInfo(self.embeddings.name, self.embeddings.dimensions))
 
         copied = await self._with_store(copy)
-        self._use(target)
+        self.vectorstore = target
+        self._answering.engine = self._engine()
         return copied
 
     async def adocuments(self) -> library.DocumentList:
@@ -216,7 +215,7 @@ class RAGPipeline:
 
     async def _with_store(self, work: Callable[[VectorStore], T]) -> T:
         def open_and_work() -> T:
-            self._engine.retriever.open()
+            self._answering.engine.retriever.open()
             return work(self.vectorstore)
 
         return await asyncio.to_thread(open_and_work)
@@ -231,7 +230,7 @@ class RAGPipeline:
         ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
         ``key`` is as in `start`.
         """
-        answer, is_ours = self._begin(question, k, where, key)
+        answer, is_ours = self._ask(question, k, where, key)
         try:
             async with aclosing(answer.follow()) as events:
                 async for event in events:
@@ -283,8 +282,8 @@ class RAGPipeline:
         Where nobody watches (papermill, nbval, nbconvert), answers are shown when they have ended, in the
         order in which they were asked, at the latest at the end of their cell.
 
-        ``key`` makes asking idempotent: a cell that is run again shows the answer that is there; see
-        `start` for what it raises.
+        ``key`` makes asking idempotent: a cell that is run again shows the answer that is there, and goes
+        on with it where its process ended before it did; see `start` for what it raises.
         """
         answer = self.start(question, k=k, where=where, key=key)
         show = cell.show if wait else cell.show_soon
@@ -308,6 +307,33 @@ class RAGPipeline:
         await cell.ashow(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
         return answer
 
+    def resume(self, answer: str | Answer, *, wait: bool = True, keep_live: bool = False) -> Answer:
+        """Go on with an answer whose process ended before it did, live in the cell as by `ask`.
+
+        ``answer`` is its id, or the answer itself as `answers` gives it. It goes on in the same log, after
+        the last character that is out, on the same passages, by the model that wrote it, if this pipeline
+        has that one, else by the pipeline's own.
+
+        One that has finished is shown as it is, and one that runs in this process is joined. One that
+        failed or was cancelled has its end, so a new answer begins with what is out of it, and goes on from
+        there. Raises `AnswerInUseError` while another process writes it, `InvalidInputError` if there is
+        none, and `JournalError` if nothing of it can be read or the journal cannot be written.
+        """
+        resumed = self._resume(answer)
+        show = cell.show if wait else cell.show_soon
+        show(resumed, ask_again=lambda: self.start_again(resumed), keep_live=keep_live)
+        return resumed
+
+    async def aresume(self, answer: str | Answer, *, keep_live: bool = False) -> Answer:
+        """`resume` without blocking the caller's loop; cancelling the task cancels the answer."""
+        resumed = self._resume(answer)
+        await cell.ashow(resumed, ask_again=lambda: self.start_again(resumed), keep_live=keep_live)
+        return resumed
+
+    def _resume(self, answer: str | Answer) -> Answer:
+        answer_id = answer.id if isinstance(answer, Answer) else answer
+        return self._answering.resume(answer_id).answer
+
     def ui(self, examples: Sequence[str] = ()) -> Any:
         """A question box above an answer cell, for a notebook's readers who write no code; ``examples`` are
         questions that they can click on."""
@@ -319,9 +345,10 @@ class RAGPipeline:
         """All answers of this home, oldest first; without a home, those of this pipeline.
 
         The list is quick however long it is: an answer's events are read when it is taken out.
-        ``answers().entries`` tells of each its question, key, status, times, tokens and cost.
+        ``answers().entries`` tells of each its question, key, status, times, tokens and cost; `resume` goes
+        on with one whose status is ``interrupted``.
         """
-        return self._journal.answers()
+        return self._answering.journal.answers()
 
     ingest = plain(aingest)
     add = plain(aadd)
@@ -339,39 +366,16 @@ class RAGPipeline:
         """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``.
 
         With a ``key`` there is one answer to it, whoever asks and however often: one that has finished is
-        read from the journal and no model is called, one that runs in this process is joined, and one that
-        failed or was cancelled is begun anew. Raises `AnswerInUseError` while another process answers with
-        that key, `InvalidInputError` if the key belongs to another question, ``k`` or ``where``, and
-        `JournalError` if the journal cannot be written.
+        read from the journal and no model is called, one that runs in this process is joined, one whose
+        process ended before it did is gone on with, and one that failed or was cancelled is begun anew.
+        Raises `AnswerInUseError` while another process answers with that key, `InvalidInputError` if the
+        key belongs to another question, ``k`` or ``where``, and `JournalError` if the journal cannot be
+        written.
         """
-        return self._begin(question, k, where, key)[0]
+        return self._ask(question, k, where, key).answer
 
-    def _begin(
-        self, question: str, k: int | None, where: Filter | None, key: str | None
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether it was begun here and now."""
-        question, key = _checked_question(question), keys.checked(key)
-        k = self.k if k is None else _checked_k(k)
-        if where is not None:
-            parse(where)  # a filter that means nothing is told at once, where it was written
-        answer_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
-        started = Started(
-            answer_id=answer_id,
-            question=question,
-            k=k,
-            where=dict(where or {}),
-            configured=self._configured(),
-            key=key,
-        )
-        with self._journal.claim(key) as found:
-            if found is not None:
-                keys.check_same(found, started)
-                if found.ended or not found.is_read:
-                    return found, False
-                # An answer that was interrupted is begun anew; where it can be resumed, that is done here.
-            answer = self._journal.begin(started)
-        spawn(record(answer, self._engine.events(question, k, where)))
-        return answer, True
+    def _ask(self, question: str, k: int | None, where: Filter | None, key: str | None) -> Taken:
+        return self._answering.ask(question, self.k if k is None else _checked_k(k), where, key)
 
     def start_again(self, answer: Answer) -> Answer:
         """Begin another answer to the same question, with the same ``k`` and ``where``."""
@@ -383,16 +387,6 @@ class RAGPipeline:
         """Let go of the index, so that another process may open it."""
         self.vectorstore.close()
 
-    def _configured(self) -> dict[str, str]:
-        configured = {
-            "llm": self.llm.name,
-            "embeddings": self.embeddings.name,
-            "vectorstore": type(self.vectorstore).__name__,
-        }
-        if self.reranker is not None:
-            configured["reranker"] = self.reranker.name
-        return configured
-
 
 async def _settle(answer: Answer) -> None:
     """Cancel what still runs and wait for the log's end."""
@@ -400,17 +394,6 @@ async def _settle(answer: Answer) -> None:
     async with aclosing(answer.follow(len(answer.events))) as rest:
         async for _ in rest:
             pass
-
-
-def _checked_question(question: str) -> str:
-    if not isinstance(question, str) or not question.strip():
-        raise InvalidInputError("The question is empty.", "Ask something, in words.")
-    if len(question) > _LONGEST_QUESTION:
-        raise InvalidInputError(
-            f"The question has {len(question):,} characters; {_LONGEST_QUESTION:,} is the most.",
-            "Put long texts in with rag.add(text) and ask about them in a sentence.",
-        )
-    return question.strip().encode("utf-8", "replace").decode()  # no half characters
 
 
 def _checked_k(k: int) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ragnb.citations import MarkerReader
 from ragnb.documents import Hit
-from ragnb.events import Cited, Quote
+from ragnb.events import AnyEvent, Cited, Kept, Quote, Routed, Token, Used
 from ragnb.llms.base import LLM, Citation, Cursor, Partial
 from ragnb.sentences import sentences
 
@@ -15,18 +15,61 @@ from ragnb.sentences import sentences
 class Written:
     """The text so far, its citations, and where its provider keeps it.
 
-    ``length`` is in characters, ``tokens`` the number of pieces, which is about that of tokens.
+    ``length`` is in characters, ``tokens`` the number of pieces, which is about that of tokens;
+    ``accounted`` is the length up to which a log says what it cost.
     """
 
     def __init__(self, passages: Sequence[Hit]) -> None:
         self.length = 0
         self.tokens = 0
+        self.accounted = 0
         self.cursor: Cursor | None = None
         self._passages = passages
         self._pieces: list[str] = []
         self._model = ""
+        self._ids: list[int] | None = []  # None once a piece came without
         self._markers: MarkerReader | None = None
         self._cited: set[tuple[int, int, int]] = set()
+        self.owed: list[Cited] = []  # certain by its text, and not told
+
+    @classmethod
+    def of(cls, log: Iterable[AnyEvent], passages: Sequence[Hit], marking: Collection[str]) -> Written:
+        """What a log says is out, to be gone on with; ``marking`` are models known to write their citations
+        into the text.
+
+        The log may end between a piece of the text and a citation that it made certain: see `owed`.
+        """
+        out = cls(passages)
+        kept = ""
+        for event in log:
+            match event:
+                case Routed(model=model):
+                    out._is_by(model, model not in marking)
+                case Kept(id=kept):
+                    # Of a continuation the provider has also what repeats the text: until that is left out,
+                    # it is no place to go on from.
+                    out.cursor = None if out.length else Cursor(kept)
+                case Token(text=text, position=position, ids=ids):
+                    if kept and position is not None:
+                        out.cursor = Cursor(kept, position)
+                    out.counted(ids)
+                    out.owed = out.add(text)
+                case Cited():
+                    out.owed = [owed for owed in out.owed if owed.marker != event.marker]
+                    out._cited |= {(event.start, event.end, quote.number) for quote in event.quotes}
+                case Used():
+                    out.accounted = out.length
+        return out
+
+    @property
+    def model(self) -> str:
+        """The name of the model that wrote last, empty if none has."""
+        return self._model
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is out, and nothing is kept by a provider."""
+        return not self.length and self.cursor is None
 
     @property
     def text(self) -> str:
@@ -35,23 +78,39 @@ class Written:
 
     def partial(self) -> Partial:
         """What another attempt needs to go on."""
-        return Partial(self.text, self.tokens, self._model, self.cursor)
+        return Partial(self.text, self.tokens, self._model, self.cursor, ids=tuple(self._ids or ()))
 
     def turn_to(self, llm: LLM) -> None:
         """This model goes on."""
-        if llm.name != self._model:
+        self._is_by(llm.name, llm.citing)
+
+    def _is_by(self, model: str, is_citing: bool) -> None:
+        if model != self._model:
             self.cursor = None
-        self._model = llm.name
-        if llm.citing:
+            self._ids = None if self.length else []
+        self._model = model
+        if is_citing:
             self._markers = None
         elif self._markers is None:
             self._markers = MarkerReader(self._passages)
             self._markers.feed(self.text)  # the claim of the next marker may begin before it
 
-    def moved(self, position: int | None) -> None:
-        """The provider's own count of what it sent."""
-        if self.cursor is not None and position is not None:
+    def moved(self, position: int | None) -> int | None:
+        """The provider's own count of what it sent, None where it does not keep it."""
+        if self.cursor is None:
+            return None
+        if position is not None:
             self.cursor = replace(self.cursor, position=position)
+        return position
+
+    def counted(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The ids of the piece that comes next; none from where they are not those of the whole text."""
+        if not ids:
+            self._ids = None
+        if self._ids is None:
+            return ()
+        self._ids += ids
+        return ids
 
     def add(self, text: str) -> list[Cited]:
         """A piece of the answer; what became a citation by it."""

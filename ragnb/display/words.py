@@ -44,7 +44,10 @@ _LOST = {
     "rate_limit": "rate limit reached",
     "quota": "credit used up",
     "server": "provider failed",
+    "interrupted": "the process ended",
+    "cancelled": "cancelled",
 }
+_ENDED = frozenset(("interrupted", "cancelled", "failed"))
 
 _STALL = 1.0  # seconds without a token that are told, where the others come fast
 _LEVELS = "▁▂▃▄▅▆▇█"

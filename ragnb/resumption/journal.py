@@ -102,6 +102,25 @@ class Journal:
         log.failed, log.ended = failed, ended
         answer.write_to(log)
 
+    def copy(self, answer: Answer, answer_id: str) -> Answer:
+        """An interrupted answer with another id, that has the events of one that has ended up to its end.
+
+        Raises `JournalError` if it cannot be written.
+        """
+        path = self._file(answer_id)
+        copied = answer.unended(answer_id)
+        try:
+            log = LogFile.create(path, self._keep.sync)
+            for event in copied.events:
+                log(event)
+            log.close()
+            if log.error:
+                path.unlink()
+                raise log.error
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        return copied
+
     @contextmanager
     def claim(self, key: str) -> Iterator[Answer | None]:
         """Hold a key while it is decided what becomes of it; gives the latest answer that has it.
@@ -113,6 +132,21 @@ class Journal:
         if not key:
             yield None
             return
+        with self._alone():
+            yield self._latest(key)
+
+    @contextmanager
+    def claim_answer(self, answer_id: str) -> Iterator[Answer]:
+        """Hold an answer while it is decided what becomes of it.
+
+        Raises as `answer` does, and `JournalError` where the folder cannot be written.
+        """
+        self._existing(answer_id)
+        with self._alone():
+            yield self.answer(answer_id)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         try:
             self._make_folder()
             guard = locks.alone(self.folder / ".lock")
@@ -120,7 +154,7 @@ class Journal:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         try:
-            yield self._latest(key)
+            yield
         finally:
             guard.__exit__(None, None, None)
 

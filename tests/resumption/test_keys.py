@@ -114,7 +114,7 @@ def test_what_failed_or_was_cancelled_is_begun_anew(wired, place):
 def test_an_interrupted_answer_begins_anew(wired, tmp_path):
     """A key whose answer broke off with its process is answered again from the start."""
     rag, _ = wired(answer=TOKENS, home=tmp_path / "home")
-    journal = rag._journal
+    journal = rag._answering.journal
     started = Started(answer_id="20200101-000000-000000-aaaa", question="How?", k=5, key="q1")
     journal.begin(started).append(Token(text="On"))
     answer = rag.ask("How?", key="q1")
