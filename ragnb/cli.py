@@ -57,6 +57,11 @@ def _ask(asked: argparse.Namespace) -> int:
     return 0 if answer.status == "finished" else 1
 
 
+def _resume(asked: argparse.Namespace) -> int:
+    rag = RAGPipeline(llm=asked.llm, home=asked.home, vectorstore=asked.store)
+    return 0 if rag.resume(asked.answer).status == "finished" else 1
+
+
 def _answers(asked: argparse.Namespace) -> int:
     print(RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store).answers())
     return 0
@@ -90,13 +95,18 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     ask.add_argument("--llm", help="such as openai:gpt-4.1-mini; the default needs no key")
     ask.add_argument("-k", type=int, default=None, help="passages given to the model (5)")
-    ask.add_argument("--key", help="a name for this answer: asking again with it replays the answer")
+    ask.add_argument("--key", help="a name for this answer: asking again replays or resumes it")
     ask.set_defaults(run=_ask)
+
+    resume = commands.add_parser("resume", help="go on with an answer that was interrupted")
+    resume.add_argument("answer", metavar="ID", help="as `ragnb answers` lists it")
+    resume.add_argument("--llm", help="such as openai:gpt-4.1-mini; the default needs no key")
+    resume.set_defaults(run=_resume)
 
     answers = commands.add_parser("answers", help="list the answers in the journal, oldest first")
     answers.set_defaults(run=_answers)
 
-    for command in (ingest, documents, remove, move, ask, answers):
+    for command in (ingest, documents, remove, move, ask, resume, answers):
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
         command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser

@@ -66,6 +66,27 @@ def test_answers_are_listed_and_replayed(tmp_path, capsys):
     assert "finished" in line and "What does a dog cost?  [dogs]" in line
 
 
+def test_an_interrupted_answer_is_resumed(tmp_path, capsys):
+    """The list says how to go on with what was interrupted, and `resume` does; what is no answer is told."""
+    home = tmp_path / "home"
+    (tmp_path / "a.md").write_text("A large dog costs 29 euros a night.")
+    assert main(["ingest", str(tmp_path / "a.md"), "--home", str(home)]) == 0
+    assert main(["ask", "What does a dog cost?", "--home", str(home)]) == 0
+    whole = capsys.readouterr().out
+    (log,) = (home / "answers").glob("*.jsonl")
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
+    (home / "answers" / "index.sqlite").unlink()
+    assert main(["answers", "--home", str(home)]) == 0
+    listed = capsys.readouterr().out
+    assert "interrupted" in listed and f"ragnb resume {log.stem}" in listed
+    assert main(["resume", log.stem, "--home", str(home)]) == 0
+    resumed = capsys.readouterr().out
+    assert "the process ended after 1 token" in resumed and "29 euros a night. [1]" in resumed
+    assert "29 euros a night. [1]" in whole
+    assert main(["resume", "nothing", "--home", str(home)]) == 1
+    assert "There is no answer 'nothing' here" in capsys.readouterr().err
+
+
 def test_an_empty_home_fails_in_words(tmp_path, capsys):
     """Asking before ingesting ends with status 1 and a sentence."""
     assert main(["ask", "Why?", "--home", str(tmp_path)]) == 1

@@ -47,7 +47,6 @@ _LOST = {
     "interrupted": "the process ended",
     "cancelled": "cancelled",
 }
-_ENDED = frozenset(("interrupted", "cancelled", "failed"))
 
 _STALL = 1.0  # seconds without a token that are told, where the others come fast
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -142,7 +141,8 @@ def status(answer: Answer) -> str:
 
 def trying_again(event: Retrying) -> str:
     """What failed, and when it is tried again."""
-    return f"{event.message} Trying again in {seconds(event.wait)} …"
+    when = f"in {seconds(event.wait)} " if event.wait else ""
+    return f"{event.message} Trying again {when}…"
 
 
 def summary(answer: Answer) -> list[str]:
@@ -191,7 +191,7 @@ def _waits(answer: Answer) -> list[tuple[str, float, float]]:
     return [
         ("wait before the next attempt", event.at - _zero(answer), after.at - event.at)
         for event, after in pairwise(answer.events)
-        if isinstance(event, Retrying)
+        if isinstance(event, Retrying) and event.fault != "interrupted"
     ]
 
 
@@ -247,7 +247,7 @@ def seams(answer: Answer) -> list[tuple[int, str]]:
         match event:
             case Token():
                 tokens, broken, lost = tokens + 1, event, "stream interrupted"
-            case Retrying(fault=fault) if not isinstance(broken, Retrying):
+            case Retrying(fault=fault) if fault == "interrupted" or not isinstance(broken, Retrying):
                 broken, lost = event, _LOST.get(fault, lost)
             case Resumed(offset=offset, model=model):
                 gone = f"{lost} after {number(tokens, 'token')}"

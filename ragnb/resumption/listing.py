@@ -73,7 +73,17 @@ class AnswerList(Sequence[Answer]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return "\n".join(map(str, self.entries)) or "no answers yet"
+        return "\n".join([*map(str, self.entries), *self._advice()]) or "no answers yet"
+
+    def _advice(self) -> list[str]:
+        interrupted = [entry.id for entry in self.entries if entry.status == "interrupted"]
+        if not interrupted:
+            return []
+        were = "was" if len(interrupted) == 1 else "were"
+        return [
+            f"{len(interrupted)} {were} interrupted: rag.resume({interrupted[-1]!r}) goes on, as does "
+            f"`ragnb resume {interrupted[-1]}`."
+        ]
 
 
 def state(last: object) -> State | None:

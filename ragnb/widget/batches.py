@@ -62,6 +62,7 @@ class Batches:
     ) -> None:
         self.answer = answer
         self.position = start  # events that have been sent
+        self._noted: tuple[str, ...] = ()  # notes that have been sent
         self._send = send
         self._alive = alive
         self._pause = pause
@@ -71,6 +72,7 @@ class Batches:
         while self._may_grow() or self.position < len(self.answer.events):
             if await self._is_longer():
                 self._send_events(self.position, len(self.answer.events))
+                self._send_notes(self._noted)
                 await self._pause(FLUSH)
             else:
                 self._send({"v": VERSION, "type": "alive"})
@@ -82,6 +84,7 @@ class Batches:
             self.send_restart()
             seq = 0
         self._send_events(seq, self.position)
+        self._send_notes()
 
     def send_restart(self) -> None:
         self._send({"v": VERSION, "type": "restart"})
@@ -90,6 +93,12 @@ class Batches:
         self.position = max(self.position, end)
         if events := packed(self.answer.events[start:end]):
             self._send({"v": VERSION, "type": "events", "seq": start, "events": events})
+
+    def _send_notes(self, known: tuple[str, ...] = ()) -> None:
+        """What is wrong with the log's file, if the reader does not know it."""
+        self._noted = self.answer.notes
+        if self._noted != known:
+            self._send({"v": VERSION, "type": "notes", "notes": list(self._noted)})
 
     def _may_grow(self) -> bool:
         return not self.answer.ended and not self.answer.is_read

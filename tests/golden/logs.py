@@ -10,6 +10,9 @@ from ragnb.events import Cancelled, Failed, Reranked, Resumed, Retrieved, Retryi
 from ragnb.simulator import Cut, ErrorEvent, Status
 from tests.golden.record import MODEL, Log, passages, record
 
+ENDED = Retrying(
+    fault="interrupted", message="The process that wrote this answer ended.", attempt=1, wait=0.0
+)
 LOGS: dict[str, Callable[[], Answer | bytes]] = {}
 
 
@@ -273,6 +276,29 @@ def resumed_often():
     log.add(0.1, Retrying(fault="server", message="It failed.", attempt=1, wait=65.0))
     log.add(65.0, Resumed(strategy="prefix", model=MODEL, offset=len(log.answer.text)))
     return log.write("| 3 | 4 |\n").finish()
+
+
+@golden
+def resumed_after_the_process():
+    """Ended in a backoff, so that two reasons stand in the log; the later one is told."""
+    log = Log().found().write("Refunds are paid within **five work")
+    log.add(0.1, Used(model=MODEL, input_tokens=400, output_tokens=9, cost=0.00007, estimated=True))
+    log.add(0.0, Retrying(fault="cut", message="Cut.", attempt=1, wait=2.0))
+    log.add(0.0, ENDED).add(0.84, Resumed(strategy="instruction", model=MODEL, offset=len(log.answer.text)))
+    return log.write("ing days** to the card that was used [1].", after=0.0).finish()
+
+
+@golden
+def taken_up_before_its_text():
+    return Log().found().add(0.0, ENDED).answer
+
+
+@golden
+def resumed_after_a_stop():
+    log = Log().found().write("Refunds are paid within five work")
+    log.add(0.0, Retrying(fault="cancelled", message="The answer was cancelled.", attempt=1, wait=0.0))
+    log.add(0.5, Resumed(strategy="instruction", model=MODEL, offset=len(log.answer.text)))
+    return log.write("ing days.").finish()
 
 
 @golden

@@ -5,12 +5,14 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from ragnb.answer import Answer
-from ragnb.events import Finished, Started, Token, Used
+from ragnb.events import AnyEvent, Finished, Started, Token, Used, to_json
 from ragnb.resumption.journal import Journal
 from tests.conftest import ROOT
 
@@ -39,6 +41,14 @@ def written(journal: Journal, number: int = 1, key: str = "", *, end: bool = Tru
 def left(journal: Journal, number: int = 1, key: str = "") -> str:
     """An answer without an end, whose writer is gone; its id."""
     return written(journal, number, key, end=False).id  # nobody holds it, so its file is let go of
+
+
+def broken_off(journal: Journal, events: Sequence[AnyEvent], number: int = 1, key: str = "") -> str:
+    """An answer whose process ended after these events; its id."""
+    first = started(number)
+    lines = [replace(events[0], answer_id=first.answer_id, key=key), *events[1:]]
+    path(journal, first.answer_id).write_bytes(b"".join(to_json(event) + b"\n" for event in lines))
+    return first.answer_id
 
 
 def path(journal: Journal, answer_id: str) -> Path:

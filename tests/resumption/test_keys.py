@@ -9,7 +9,6 @@ import pytest
 
 from ragnb import Answer, RAGPipeline
 from ragnb.errors import AnswerInUseError, InvalidInputError, ProviderError
-from ragnb.events import Started, Token
 from ragnb.simulator import Status
 from tests.resumption.samples import elsewhere
 
@@ -111,17 +110,6 @@ def test_what_failed_or_was_cancelled_is_begun_anew(wired, place):
     assert [answer.status for answer in rag.answers()] == ["failed", "cancelled", "finished"]
 
 
-def test_an_interrupted_answer_begins_anew(wired, tmp_path):
-    """A key whose answer broke off with its process is answered again from the start."""
-    rag, _ = wired(answer=TOKENS, home=tmp_path / "home")
-    journal = rag._answering.journal
-    started = Started(answer_id="20200101-000000-000000-aaaa", question="How?", k=5, key="q1")
-    journal.begin(started).append(Token(text="On"))
-    answer = rag.ask("How?", key="q1")
-    assert answer.text == "".join(TOKENS) and answer.id != started.answer_id
-    assert [entry.status for entry in rag.answers().entries] == ["interrupted", "finished"]
-
-
 ODD = [
     "../../etc/passwd",
     "a/b\\c:d*?",
@@ -180,7 +168,7 @@ answer.wait(2)
 
 
 def test_two_processes_with_one_key(wired, tmp_path):
-    """While one process answers, the second is told so; when the first is killed, the second begins anew."""
+    """While one process answers, the second is told so; when the first is killed, the second goes on."""
     rag, sim = wired(answer=TOKENS, gate=True, home=tmp_path / "home")
     with elsewhere(SCRIPT, str(tmp_path / "home"), sim.url) as process:
         with pytest.raises(

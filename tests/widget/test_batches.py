@@ -31,6 +31,22 @@ async def no_pause(_):
     await asyncio.sleep(0)
 
 
+async def test_notes_go_with_the_log():
+    """What is wrong with the log's file is told while the answer runs, and to a reader that comes late."""
+    answer, sent = Answer(), []
+    answer.append(STARTED)
+    batches = Batches(answer, sent.append, pause=no_pause)
+    reading = asyncio.ensure_future(batches.run())
+    await until(lambda: batches.position == 1)
+    answer.notes = ("The disk is full.",)
+    answer.append(Finished(reason="stop"))
+    await reading
+    batches.send_from(2)
+    told = {"v": 1, "type": "notes", "notes": ["The disk is full."]}
+    assert [message["type"] for message in sent] == ["events", "events", "notes", "notes"]
+    assert sent[2:] == [told, told]
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("token"), st.text(max_size=4)),

@@ -17,6 +17,7 @@ export type Trouble = "silent" | "stopped" | "version" | null;
 /** What Python sends; a message of another version may have any form. */
 type Message =
   | { v: typeof VERSION; type: "events"; seq: number; events: unknown[] }
+  | { v: typeof VERSION; type: "notes"; notes: string[] }
   | { v: typeof VERSION; type: "alive" | "restart" };
 
 /** One per model; the views draw from it. */
@@ -96,6 +97,7 @@ export class Connection {
     this.trouble = known ? null : "version";
     if (known?.type === "restart") this.#restart();
     if (known?.type === "events") this.#take(known.seq, known.events);
+    if (known?.type === "notes") this.store.noted = known.notes;
     this.#wait();
     this.#changed();
   };

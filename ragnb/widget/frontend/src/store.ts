@@ -16,6 +16,8 @@ export class Store {
   readonly arrivals: number[] = [];
   /** What stands where the next event should: its `seq`, or no event; null while the log is whole. */
   brokenBy: number | "nothing" | null = null;
+  /** What the kernel says is wrong with the log's file, a sentence each. */
+  noted: readonly string[] = [];
   readonly #byKind = new Map<Kind, LogEvent[]>();
 
   /**

@@ -21,6 +21,8 @@ const LOST: Readonly<Record<string, string>> = {
   rate_limit: "rate limit reached",
   quota: "credit used up",
   server: "provider failed",
+  interrupted: "the process ended",
+  cancelled: "cancelled",
 };
 
 const STALL = 1; // seconds without a token that are told, where the others come fast
@@ -128,7 +130,7 @@ export function status(log: Store): string {
     case "Cancelled":
       return `Cancelled after ${number(log.pieces.length, "token")}; the text so far is kept.`;
     case "Retrying":
-      return `${last.message} Trying again in ${seconds(last.wait)} …`;
+      return `${last.message} Trying again ${last.wait ? `in ${seconds(last.wait)} ` : ""}…`;
   }
   if (log.pieces.length) return "Writing …";
   const retrieved = log.latest("Retrieved");
@@ -185,9 +187,9 @@ export function stages(log: Store): Stage[] {
     add("wait for the first token", start, ttft - start);
     add("stream", ttft, Math.max(0, log.total - ttft));
   }
-  for (const { seq, at } of log.all("Retrying")) {
+  for (const { seq, at, fault } of log.all("Retrying")) {
     const after = log.events[seq + 1];
-    if (after) add("wait before the next attempt", log.since(at), after.at - at);
+    if (after && fault !== "interrupted") add("wait before the next attempt", log.since(at), after.at - at);
   }
   for (const [begin, end] of stalls(log)) add("stalled", log.since(begin), end - begin);
   return rows.sort((a, b) => a.start - b.start);
@@ -248,7 +250,7 @@ export function seams(log: Store): [number, string][] {
       tokens += 1;
       broken = event;
       lost = "stream interrupted";
-    } else if (event.type === "Retrying" && broken?.type !== "Retrying") {
+    } else if (event.type === "Retrying" && (event.fault === "interrupted" || broken?.type !== "Retrying")) {
       broken = event;
       lost = LOST[event.fault] ?? lost;
     } else if (event.type === "Resumed") {
@@ -275,7 +277,7 @@ export function notes(log: Store): string[] {
     const next = log.brokenBy === "nothing" ? "what comes next is no event" : `event ${log.brokenBy} comes next`;
     found.push(`The log breaks off ${place}: ${next}.`);
   }
-  return found;
+  return [...new Set([...found, ...log.noted])];
 }
 
 /** A duration: `3 ms`, `840 ms`, `1.24 s`, `2 min 05 s`. */

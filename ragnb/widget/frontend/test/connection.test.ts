@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { cancel } from "../src/cancel";
 import { Connection } from "../src/connection";
+import * as words from "../src/words";
 import { golden, packed } from "./golden";
 import { Host } from "./host";
 
@@ -51,6 +52,15 @@ describe("taking in the log", () => {
     host.batch(5, holed.slice(5));
     expect(connection.store.brokenBy).toBe(6);
     expect(connection.isOpen).toBe(false);
+  });
+
+  test("hears what is wrong with the log's file, each sentence once", () => {
+    const { host, connection } = open();
+    host.batch(0, events.slice(0, 2));
+    host.say({ type: "notes", notes: ["The disk is full.", "The disk is full."] });
+    expect(words.notes(connection.store)).toEqual(["The disk is full."]);
+    host.say({ type: "restart" });
+    expect(words.notes(connection.store)).toEqual([]);
   });
 
   test("begins anew on restart", () => {
