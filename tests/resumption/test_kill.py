@@ -1,68 +1,56 @@
-"""`kill -9` in the middle of an answer: what a reader was shown is on disk."""
+"""`kill -9` in the middle of an answer: what a reader was shown is on disk, and a new process goes on with it."""
 
 from __future__ import annotations
 
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ragnb.answer import Answer
-from ragnb.events import Finished, Token, from_json
+from ragnb.events import Final, Finished, Token, from_json
 from ragnb.resumption.journal import Journal
 from ragnb.simulator import Simulator
 from tests.conftest import ROOT
+from tests.resumption.dying import PLACES, pipeline
 
 TOKENS = [f"word{n} " for n in range(60)] + ["é", "🙂", "\n", "[1]."]
+ANSWER = (
+    "Row, row, row your boat [1]. 退款将在五天内支付 🙂 words words words words [1].\n\n```python\nrow = [1]\n```\n\n"
+    "Row, row, row your boat, gently down the stream [1]. And on, and on, and on it goes, to its end."
+)
 MOMENTS = 50
 
-# One process makes ready what all need and forks for each moment: the fork is the one that dies.
-SCRIPT = """
-import os, sys
-import openai
-from ragnb import RAGPipeline
-from ragnb.embeddings.openai import OpenAIEmbeddings
-from ragnb.events import to_json
-from ragnb.llms.openai import OpenAILLM
-from ragnb.resumption import logfile
 
-def die():
-    os.kill(os.getpid(), 9)
+class Dying:
+    """The process whose forks die."""
 
-def answer(home, seen, place, moment):
-    write = logfile.os.write
-    def torn(file, line):
-        written[0] += 1
-        if written[0] <= moment:
-            return write(file, line)
-        if place == "half":
-            write(file, line[: len(line) // 2])
-        elif place == "written":
-            write(file, line)
-        die()
-    written = [0]
-    if place != "shown":
-        logfile.os = type("Torn", (), {**vars(os), "write": staticmethod(torn)})
-    url = sys.argv[1]
-    embeddings = OpenAIEmbeddings(base_url=url, api_key="test")
-    rag = RAGPipeline(OpenAILLM("m", base_url=url, api_key="test"), embeddings, "memory", home=home)
-    rag.add("A text.")
-    shown = os.open(seen, os.O_WRONLY | os.O_CREAT)
-    for event in rag.events("How?", key="q1"):
-        write(shown, to_json(event) + b"\\n")
-        if place == "shown" and event.seq == moment:
-            die()
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
 
-for line in sys.stdin:
-    home, seen, place, moment = line.split()
-    child = os.fork()
-    if not child:
-        answer(home, seen, place, int(moment))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+    def answer(self, way: str, home: Path, key: str, seen: Path, place: str, moment: int) -> None:
+        """Have a fork answer until it is killed."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{way} {home} {key} {seen} {place} {moment}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "-9\n", (way, place, moment)
+
+
+@contextmanager
+def dying(sim: Simulator) -> Iterator[Dying]:
+    command = [sys.executable, "-m", "tests.resumption.dying", sim.url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as process:
+        try:
+            yield Dying(process)
+            process.stdin.close()
+        except BaseException:
+            process.kill()
+            raise
 
 
 @pytest.mark.timeout(300)
@@ -71,34 +59,65 @@ def test_killed_at_fifty_moments(tmp_path):
     index agrees."""
     chance = random.Random(5)
     length = len(TOKENS) + 5  # Started, Retrieved, Routed; Cited and Used
-    with (
-        Simulator(TOKENS) as sim,
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, sim.url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        ) as process,
-    ):
+    with Simulator(TOKENS) as sim, dying(sim) as process:
         for number in range(MOMENTS):
-            place = ("shown", "before", "half", "written")[number % 4]
+            place = PLACES[number % 4]
             home, seen, moment = (
                 tmp_path / str(number),
                 tmp_path / f"{number}.seen",
                 chance.randrange(1, length),
             )
             home.mkdir()
-            process.stdin.write(f"{home} {seen} {place} {moment}\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == "-9\n", (place, moment)
+            process.answer("instruction", home, "q1", seen, place, moment)
             check(home / "answers", seen, place, moment)
-        process.stdin.close()
+
+
+def shown(seen: Path) -> list[bytes]:
+    return seen.read_bytes().splitlines() if seen.exists() else []
+
+
+def cited(answer: Answer) -> list[tuple[int, int, tuple[int, int] | None]]:
+    return [(one.start, one.end, one.marker) for one in answer.citations]
+
+
+@pytest.mark.timeout(300)
+def test_resumed_after_fifty_kills(tmp_path):
+    """Killed at random moments and resumed elsewhere by its key, by each strategy that outlives a process: what
+    was shown comes first in the answer, which is the undisturbed one."""
+    chance = random.Random(6)
+    ways = ("instruction", "exact", "prefill", "cursor")
+    with Simulator(ANSWER) as sim, dying(sim) as process:
+        rags = {way: pipeline(way, sim.url, tmp_path / way) for way in ways}
+        wholes = {way: rags[way].start("How?") for way in ways}
+        for number in range(MOMENTS):
+            way, place = ways[number % 4], PLACES[number // 4 % 4]
+            whole, seen, key = wholes[way], tmp_path / f"{number}.seen", f"q{number}"
+            assert whole.wait(timeout=10) and whole.status == "finished"
+            moment = chance.randrange(1, len(whole.events) - 1)
+            process.answer(way, tmp_path / way, key, seen, place, moment)
+            answer = rags[way].start("How?", key=key)
+            assert answer.wait(timeout=10)
+            case = (way, place, moment)
+            assert answer.text == whole.text, case
+            assert answer.events[: len(shown(seen))] == tuple(map(from_json, shown(seen))), case
+            assert [event.seq for event in answer.events] == list(range(len(answer.events))), case
+            assert [event for event in answer.events if isinstance(event, Final)] == [answer.events[-1]], (
+                case
+            )
+            assert isinstance(answer.events[-1], Finished), case
+            if way == "prefill":  # a divided sentence is cited from its beginning or not at all
+                assert {end for _, end, _ in cited(answer)} <= {end for _, end, _ in cited(whole)}, case
+            else:
+                assert cited(answer) == cited(whole), case
+            assert rags[way].answers()[-1].id == answer.id and len(rags[way].answers()) == number // 4 + 2
+        for rag in rags.values():
+            assert {entry.status for entry in rag.answers().entries} == {"finished"}
+            rag.close()
 
 
 def check(folder: Path, seen: Path, place: str, moment: int) -> None:
     """The journal against what the reader of the dead process had printed."""
-    lines = seen.read_bytes().splitlines() if seen.exists() else []
+    lines = shown(seen)
     (entry,) = Journal(folder).answers().entries
     answer = Journal(folder).answers()[0]
     assert answer.events[: len(lines)] == tuple(map(from_json, lines)), (place, moment)
