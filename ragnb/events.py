@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ragnb.documents import Hit
 
@@ -64,10 +64,27 @@ class Routed(Event, frozen=True, kw_only=True, tag="Routed"):
     signals: dict[str, float] = {}
 
 
-class Token(Event, frozen=True, kw_only=True, tag="Token"):
-    """A piece of the answer. All pieces joined are the answer, exactly."""
+class Kept(Event, frozen=True, kw_only=True, tag="Kept"):
+    """The provider of ``model`` keeps this answer under this id, and it can be read again from any position:
+    that of the answer's last `Token`, if this comes before it."""
 
+    id: str
+    model: str
+
+
+class Token(Event, frozen=True, kw_only=True, tag="Token", omit_defaults=True):
+    """A piece of the answer. All pieces joined are the answer, exactly.
+
+    ``position`` is the provider's own count where it keeps the answer (see `Kept`): the number of its last
+    event, after which nothing is out. ``ids`` are the token ids of the piece where a local model wrote it,
+    as long as it wrote all of the answer.
+    """
+
+    seq: int = field(default_factory=lambda: -1)  # a field with a factory is never omitted
+    at: float = field(default_factory=float)
     text: str
+    position: int | None = None
+    ids: tuple[int, ...] = ()
 
 
 class Quote(Struct, frozen=True):
@@ -165,6 +182,7 @@ AnyEvent = (
     | Retrieved
     | Reranked
     | Routed
+    | Kept
     | Token
     | Cited
     | Retrying

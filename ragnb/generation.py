@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import cast
 
 from ragnb.errors import ProviderError
-from ragnb.events import AnyEvent, Finished, Resumed, Retrying, Routed, Token, Used
+from ragnb.events import AnyEvent, Finished, Kept, Resumed, Retrying, Routed, Token, Used
 from ragnb.llms.base import LLM, Citation, Cursor, Delta, Request, Stop, Text, Usage
 from ragnb.providers import faults
 from ragnb.resumption.breaker import Breakers
@@ -133,24 +133,27 @@ class _Attempt:
         seam = self.way.seam(out.text if self.way.strategy else "")
         offset = out.length
         waiting: list[Citation] = []
+        kept: Cursor | None = None
         is_told = self.way.strategy is None or not offset
         stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
         async with aclosing(stream):
             while (delta := await self._next(stream)) is not None:
                 new, citations = "", []
+                position: int | None = None
+                ids: tuple[int, ...] = ()
                 match delta:
-                    case Text(text, position):
-                        out.moved(position)
+                    case Text(text, position, ids):
                         try:
                             new = seam.feed(text)
                         except DivergedError:
                             raise self._diverged() from None
+                        ids = ids if new == text else ()
                     case Citation():
                         waiting.append(delta)
                     case Usage():
                         self._usage = delta
                     case Cursor():
-                        out.cursor = delta
+                        kept = delta
                     case Stop():
                         try:
                             new = seam.close()
@@ -164,8 +167,12 @@ class _Attempt:
                         offset=offset,
                         trimmed=seam.trimmed,
                     )
+                if kept is not None and (new or not offset):  # till then its beginning may be a repeat
+                    if out.cursor is None or out.cursor.id != kept.id:
+                        yield Kept(id=kept.id, model=llm.name)
+                    out.cursor, kept = kept, None
                 if new:
-                    yield Token(text=new)
+                    yield Token(text=new, position=out.moved(position), ids=out.counted(ids))
                     for cited in out.add(new):
                         yield cited
                 if seam.is_settled and waiting:

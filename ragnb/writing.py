@@ -25,6 +25,7 @@ class Written:
         self._passages = passages
         self._pieces: list[str] = []
         self._model = ""
+        self._ids: list[int] | None = []  # None once a piece came without
         self._markers: MarkerReader | None = None
         self._cited: set[tuple[int, int, int]] = set()
 
@@ -35,12 +36,13 @@ class Written:
 
     def partial(self) -> Partial:
         """What another attempt needs to go on."""
-        return Partial(self.text, self.tokens, self._model, self.cursor)
+        return Partial(self.text, self.tokens, self._model, self.cursor, ids=tuple(self._ids or ()))
 
     def turn_to(self, llm: LLM) -> None:
         """This model goes on."""
         if llm.name != self._model:
             self.cursor = None
+            self._ids = None if self.length else []
         self._model = llm.name
         if llm.citing:
             self._markers = None
@@ -48,10 +50,22 @@ class Written:
             self._markers = MarkerReader(self._passages)
             self._markers.feed(self.text)  # the claim of the next marker may begin before it
 
-    def moved(self, position: int | None) -> None:
-        """The provider's own count of what it sent."""
-        if self.cursor is not None and position is not None:
+    def moved(self, position: int | None) -> int | None:
+        """The provider's own count of what it sent, None where it does not keep it."""
+        if self.cursor is None:
+            return None
+        if position is not None:
             self.cursor = replace(self.cursor, position=position)
+        return position
+
+    def counted(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The token ids of the piece that comes next; none from where they are not those of the whole text."""
+        if not ids:
+            self._ids = None
+        if self._ids is None:
+            return ()
+        self._ids += ids
+        return ids
 
     def add(self, text: str) -> list[Cited]:
         """A piece of the answer; what became a citation by it."""

@@ -17,7 +17,7 @@ deterministic and says all of it again."""
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A delta without text: the answer is kept by the provider under this id, and can be read again from
-    any position."""
+    any position. None is its beginning, or unknown where some of it is out."""
 
     id: str
     position: int | None = None
@@ -28,7 +28,8 @@ class Partial:
     """An answer that broke off, and how to go on with it.
 
     ``tokens`` is about how many it has, ``model`` the name of the one that wrote it last, ``cursor`` where
-    that one keeps it. ``anchor`` is its last words, with which an instructed model is asked to begin.
+    that one keeps it. ``anchor`` is its last words, with which an instructed model is asked to begin. ``ids``
+    are the token ids of the whole text where one local model, ``model``, wrote all of it; else none.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Partial:
     cursor: Cursor | None = None
     strategy: Strategy = "instruction"
     anchor: str = ""
+    ids: tuple[int, ...] = ()
 
     @property
     def sent(self) -> str:
@@ -63,10 +65,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer, as the provider sent it, and its position where the provider counts."""
+    """A piece of the answer, as the provider sent it, its position where the provider counts, and its token
+    ids where a local model made it."""
 
     text: str
     position: int | None = None
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

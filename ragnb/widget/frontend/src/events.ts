@@ -70,6 +70,11 @@ export interface Routed extends Event {
   reason: string;
 }
 
+/** The provider keeps the answer: nothing to show. */
+export interface Kept extends Event {
+  type: "Kept";
+}
+
 export interface Token extends Event {
   type: "Token";
   text: string;
@@ -138,6 +143,7 @@ export type LogEvent =
   | Retrieved
   | Reranked
   | Routed
+  | Kept
   | Token
   | Cited
   | Retrying
@@ -149,7 +155,7 @@ export type LogEvent =
   | Unknown;
 
 const KINDS =
-  "Started Retrieved Reranked Routed Token Cited Retrying Resumed Used Finished Cancelled Failed".split(" ");
+  "Started Retrieved Reranked Routed Kept Token Cited Retrying Resumed Used Finished Cancelled Failed".split(" ");
 
 /** The event in an object from the wire; `seq` is -1 where it has none. Null if it is no event. */
 export function read(raw: unknown): LogEvent | null {
