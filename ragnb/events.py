@@ -65,8 +65,8 @@ class Routed(Event, frozen=True, kw_only=True, tag="Routed"):
 
 
 class Kept(Event, frozen=True, kw_only=True, tag="Kept"):
-    """The provider of ``model`` keeps this answer under this id, and it can be read again from any position:
-    that of the answer's last `Token`, if this comes before it."""
+    """The provider of ``model`` keeps this answer under this id, and it can be read again from any
+    position: that of the answer's last `Token`, if this comes before it; else it is unknown."""
 
     id: str
     model: str

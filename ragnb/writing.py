@@ -59,7 +59,7 @@ class Written:
         return position
 
     def counted(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """The token ids of the piece that comes next; none from where they are not those of the whole text."""
+        """The ids of the piece that comes next; none from where they are not those of the whole text."""
         if not ids:
             self._ids = None
         if self._ids is None:
