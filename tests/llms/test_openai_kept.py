@@ -179,7 +179,7 @@ async def test_duplicates_and_gaps(kept, fault, token):
 
 async def test_duplicates_and_gaps_in_the_foreground(kept):
     """What is not kept is numbered too: a repeat is dropped, a gap is a cut."""
-    llm, sim = kept(background=False, faults=[Duplicate(4)])
+    llm, _ = kept(background=False, faults=[Duplicate(4)])
     assert text(await events(llm)) == ANSWER
     llm, _ = kept(background=False, answer=going_on(ANSWER), faults=[Reorder(12), None])
     log = await events(llm)
