@@ -12,6 +12,7 @@ from ragnb.events import (
     Cited,
     Failed,
     Finished,
+    Kept,
     Quote,
     Reranked,
     Resumed,
@@ -32,7 +33,9 @@ EVERY = [
     Retrieved(hits=hits("one", "two"), embed_seconds=0.1, search_seconds=0.2),
     Reranked(hits=hits("two"), reranker="r"),
     Routed(model="m", reason="why", tier="small", signals={"margin": 0.2}),
+    Kept(id="resp_1", model="m"),
     Token(text="é 🦊"),
+    Token(text="", position=0, ids=(0, 7)),
     Cited(start=0, end=2, quotes=(Quote(1, "c", 0, 3, "one"),), marker=(2, 5)),
     Retrying(fault="overloaded", message="m", attempt=1, wait=0.5),
     Resumed(strategy="cursor", model="m", offset=3, trimmed=1),
@@ -48,6 +51,12 @@ def test_round_trip(event):
     """Every event comes back from JSON as it was."""
     placed = msgspec.structs.replace(event, seq=7, at=1.5)
     assert from_json(to_json(placed)) == placed
+
+
+def test_what_a_token_does_not_have_is_not_written():
+    """A token has always its place and text in JSON, and position and ids only where there are some."""
+    assert to_json(Token(text="")) == b'{"type":"Token","seq":-1,"at":0.0,"text":""}'
+    assert b'"position":0,"ids":[5]' in to_json(Token(text="", position=0, ids=(5,)))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -29,7 +29,7 @@ class Partial:
 
     ``tokens`` is about how many it has, ``model`` the name of the one that wrote it last, ``cursor`` where
     that one keeps it. ``anchor`` is its last words, with which an instructed model is asked to begin.
-    ``ids`` are the token ids of the whole text, where one local model, ``model``, wrote all of it.
+    ``ids`` are the token ids of the whole text where one local model, ``model``, wrote it all; else none.
     """
 
     text: str

@@ -1,23 +1,21 @@
 """OpenAI's models, and every server that speaks the same protocol.
 
 Both protocols are read from the SDK's raw streaming response: the SDK makes the request (keys,
-headers, addresses), and each server-sent event is decoded once, into just the fields used here.
+headers, addresses), and each server-sent event is decoded here, into just the fields that are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-from msgspec import Struct
-
 from ragnb.errors import ConfigurationError, ProviderError
-from ragnb.llms import prompt
-from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy, Text, Usage
+from ragnb.llms import openai_chat, openai_kept, openai_responses, prompt
+from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy
 from ragnb.providers.clients import PerLoop, api_key, sse
-from ragnb.providers.faults import Provider, from_event, from_exception
+from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -33,7 +31,8 @@ class OpenAILLM:
     api
         ``"chat"``, which all compatible servers speak, or ``"responses"``.
     background
-        Responses only: the provider goes on answering when the connection is lost.
+        Responses only: the provider keeps the answer and goes on with it when the connection is lost, until
+        it is read again or cancelled.
     base_url
         Another server that speaks the protocol, such as ``http://localhost:8000/v1``.
     api_key
@@ -43,6 +42,8 @@ class OpenAILLM:
         The most tokens an answer may have, reasoning included.
     stall_timeout
         Seconds without a byte after which the stream counts as broken.
+    poll_interval
+        Seconds between two looks at an answer in the background that can no longer be streamed.
     continuation
         How chat completions go on with an answer that broke off: ``"exact"`` for a server that knows vLLM's
         ``continue_final_message``, ``"prefill"`` for one that continues a last turn of the assistant marked
@@ -67,6 +68,7 @@ class OpenAILLM:
         temperature: float | None = None,
         reasoning_effort: str | None = None,
         stall_timeout: float = 20.0,
+        poll_interval: float = 1.0,
         continuation: Literal["exact", "prefill", "instruction"] = "instruction",
         provider: str = "openai",
         key_variable: str = "OPENAI_API_KEY",
@@ -88,6 +90,7 @@ class OpenAILLM:
         self.temperature = temperature
         self.reasoning_effort = reasoning_effort
         self.stall_timeout = stall_timeout
+        self.poll_interval = poll_interval
         self.continuation = continuation
         self.echoes = continuation == "prefill"  # Mistral's server repeats the prefix
         self.provider = provider
@@ -121,12 +124,11 @@ class OpenAILLM:
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
-        call = self._chat(client, request) if self.api == "chat" else self._responses(client, request)
-        read = _read_chat if self.api == "chat" else _read_responses
         provider = Provider(self.provider, self.model, str(client.base_url), self.key_variable)
+        read = self._read_chat if self.api == "chat" else self._read_responses
         try:
-            async with call as response:
-                async for delta in read(sse(response.http_response, self.stall_timeout), provider):
+            async with aclosing(read(client, request, provider)) as deltas:
+                async for delta in deltas:
                     yield delta
         except ProviderError:
             raise
@@ -143,6 +145,47 @@ class OpenAILLM:
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
         )
+
+    async def _read_chat(
+        self, client: AsyncOpenAI, request: Request, provider: Provider
+    ) -> AsyncGenerator[Delta, None]:
+        async with self._chat(client, request) as response:
+            events = sse(response.http_response, self.stall_timeout)
+            async with aclosing(openai_chat.read(events, provider)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def _read_responses(
+        self, client: AsyncOpenAI, request: Request, provider: Provider
+    ) -> AsyncGenerator[Delta, None]:
+        partial, cursor = request.partial, None
+        if partial is not None and partial.strategy == "cursor" and (cursor := partial.cursor):
+            times = {"patience": self.stall_timeout, "poll_interval": self.poll_interval}
+            answer = openai_kept.again(client, cursor, partial, provider, **times)
+        else:
+            answer = self._created(client, request, provider)
+        try:
+            async with aclosing(answer) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Cursor):
+                        cursor = delta
+                    elif isinstance(delta, Stop):
+                        cursor = None  # made to its end
+                    yield delta
+        except (GeneratorExit, asyncio.CancelledError):  # nobody wants more; a fault leaves it running
+            if cursor is not None:
+                openai_kept.cancel(client, cursor.id)
+            raise
+
+    async def _created(
+        self, client: AsyncOpenAI, request: Request, provider: Provider
+    ) -> AsyncGenerator[Delta, None]:
+        async with self._responses(client, request) as response:
+            events = sse(response.http_response, self.stall_timeout)
+            numbers = openai_responses.Numbers()
+            async with aclosing(openai_responses.read(events, provider, numbers)) as deltas:
+                async for delta in deltas:
+                    yield delta
 
     def _chat(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         # Only OpenAI itself refuses the older name for its newer models.
@@ -171,10 +214,6 @@ class OpenAILLM:
 
     def _responses(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         partial = request.partial
-        if partial is not None and partial.strategy == "cursor" and partial.cursor is not None:
-            return client.responses.with_streaming_response.retrieve(
-                partial.cursor.id, stream=True, starting_after=partial.cursor.position or 0
-            )
         asked = prompt.user(request)
         body: dict[str, Any] = {
             "model": self.model,
@@ -211,157 +250,3 @@ def _merged(extra: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     if not extra:
         return options
     return {**options, "extra_body": {**options.get("extra_body", {}), **extra["extra_body"]}}
-
-
-# ---- chat completions -------------------------------------------------------------------------
-
-
-class _PromptDetails(Struct):
-    cached_tokens: int | None = 0
-
-
-class _ChatUsage(Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _PromptDetails | None = None
-
-    def delta(self) -> Usage:
-        details = self.prompt_tokens_details
-        cached = (details.cached_tokens or 0) if details else 0
-        return Usage(self.prompt_tokens, self.completion_tokens, cached)
-
-
-class _ChatDelta(Struct):
-    content: str | None = None
-
-
-class _Choice(Struct):
-    delta: _ChatDelta | None = None
-    finish_reason: str | None = None
-
-
-class _GroqExtra(Struct):
-    usage: _ChatUsage | None = None
-
-
-class _Error(Struct):
-    message: str | None = None
-    type: str | None = None
-    code: str | int | None = None
-
-
-class _ChatChunk(Struct):
-    choices: list[_Choice] = []
-    usage: _ChatUsage | None = None
-    x_groq: _GroqExtra | None = None
-    error: _Error | str | None = None
-
-
-_chat_chunk = msgspec.json.Decoder(_ChatChunk)
-
-
-async def _read_chat(events: AsyncIterator[Any], provider: Provider) -> AsyncIterator[Delta]:
-    """Deltas of a chat stream. Servers differ in where usage stands and whether ``[DONE]`` comes, so
-    the last usage counts, and the finish reason is the end marker."""
-    usage: _ChatUsage | None = None
-    reason: str | None = None
-    async for event in events:
-        if event.data.startswith("[DONE]"):
-            break
-        chunk = _chat_chunk.decode(event.data)
-        if chunk.error is not None:
-            error = chunk.error if isinstance(chunk.error, _Error) else _Error(chunk.error)
-            raise from_event(str(error.code or error.type), error.message or "", provider)
-        usage = chunk.usage or (chunk.x_groq and chunk.x_groq.usage) or usage
-        for choice in chunk.choices:
-            if choice.delta is not None and choice.delta.content:
-                yield Text(choice.delta.content)
-            reason = choice.finish_reason or reason
-    if usage is not None:
-        yield usage.delta()
-    if reason is None:
-        raise provider.error("cut")
-    yield Stop(reason)
-
-
-# ---- Responses --------------------------------------------------------------------------------
-
-
-class _InputDetails(Struct):
-    cached_tokens: int | None = 0
-
-
-class _ResponsesUsage(Struct):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    input_tokens_details: _InputDetails | None = None
-
-
-class _Incomplete(Struct):
-    reason: str | None = None
-
-
-class _Response(Struct):
-    id: str = ""
-    background: bool | None = None
-    usage: _ResponsesUsage | None = None
-    error: _Error | None = None
-    incomplete_details: _Incomplete | None = None
-
-
-class _ResponsesEvent(Struct):
-    type: str
-    sequence_number: int | None = None
-    delta: str | None = None
-    response: _Response | None = None
-    message: str | None = None
-    code: str | None = None
-    error: _Error | None = None
-
-
-_responses_event = msgspec.json.Decoder(_ResponsesEvent)
-_REASONS = {"max_output_tokens": "length"}
-
-
-async def _read_responses(events: AsyncIterator[Any], provider: Provider) -> AsyncIterator[Delta]:
-    """Deltas of a Responses stream; its failures come as events, which are raised here."""
-    async for event in events:
-        if event.event not in _RESPONSES_USED:
-            continue
-        data = _responses_event.decode(event.data)
-        match data.type:
-            case "response.output_text.delta" | "response.refusal.delta":
-                yield Text(data.delta or "", data.sequence_number)
-            case "response.created":
-                if data.response is not None and data.response.background:
-                    yield Cursor(data.response.id, data.sequence_number)
-            case "error":
-                nested = data.error or _Error(data.message, code=data.code)  # both forms are sent
-                raise from_event(str(nested.code or nested.type), nested.message or "", provider)
-            case _:
-                final = data.response or _Response()
-                if final.usage is not None:
-                    details = final.usage.input_tokens_details
-                    cached = (details.cached_tokens or 0) if details else 0
-                    yield Usage(final.usage.input_tokens, final.usage.output_tokens, cached)
-                if data.type == "response.failed":
-                    error = final.error or _Error()
-                    raise from_event(str(error.code), error.message or "", provider)
-                incomplete = final.incomplete_details
-                reason = (incomplete.reason if incomplete else None) or "stop"
-                yield Stop(_REASONS.get(reason, reason))
-                return
-    raise provider.error("cut")
-
-
-_RESPONSES_USED = frozenset(
-    (
-        "response.created",
-        "response.output_text.delta",
-        "response.refusal.delta",
-        "response.completed",
-        "response.failed",
-        "response.incomplete",
-        "error",
-    )
-)

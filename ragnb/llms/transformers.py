@@ -7,13 +7,19 @@ import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ragnb.errors import ConfigurationError
+from ragnb.errors import ConfigurationError, ProviderError, RagnbError
 from ragnb.llms import prompt
-from ragnb.llms.base import Delta, Request, Stop, Text, Usage
+from ragnb.llms.base import Delta, Partial, Request, Stop, Strategy, Text, Usage
+from ragnb.llms.detokenize import Pieces
+
+_CONTEXT = 64  # ids of a text that are enough to know how the next one is decoded
 
 
 class TransformersLLM:
     """A causal language model from a local folder or the hub, run in this process.
+
+    An answer that broke off is gone on with from its very token ids, at the cost of reading them once: with
+    the likeliest tokens the text is that of an undisturbed answer, up to the rounding of ties.
 
     Parameters
     ----------
@@ -54,6 +60,14 @@ class TransformersLLM:
     def warm_up(self) -> None:
         self._load()
 
+    def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
+        """How it can go on with this text; see `ragnb.llms.base.Continuing`.
+
+        From the token ids, if it wrote all of it. Otherwise another model wrote some of it, and saying its
+        own answer again would bring another one: it reads the text as the beginning of its turn.
+        """
+        return ("exact",)
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`. The model runs in a thread, and stops
         at its next token when the iterator is closed."""
@@ -68,8 +82,10 @@ class TransformersLLM:
         def work() -> None:
             try:
                 self._generate(request, stop, put)
-            except Exception as error:
+            except RagnbError as error:
                 put(error)
+            except Exception as error:
+                put(self._failure(error))
 
         threading.Thread(target=work, name="ragnb-transformers", daemon=True).start()
         try:
@@ -86,16 +102,40 @@ class TransformersLLM:
 
     def _generate(self, request: Request, stop: threading.Event, put: Any) -> None:
         import torch
-        from transformers import StoppingCriteriaList, TextStreamer
+        from transformers import StoppingCriteriaList
+        from transformers.generation.streamers import BaseStreamer
 
         model, tokenizer = self._load()
-        inputs = _inputs(tokenizer, request).to(model.device)
-        length = inputs["input_ids"].shape[1]
+        partial = request.partial
+        said = partial.ids if partial is not None and partial.model == self.name else ()
+        inputs = _inputs(tokenizer, request, said)
+        length = inputs.shape[1]
+        if partial is None or said:
+            before, left = said, self.max_tokens - len(said)
+        else:
+            before, left = tuple(inputs[0, -_CONTEXT:].tolist()), partial.left(self.max_tokens)
+        if left <= 0:
+            put(Usage(length, 0))
+            put(Stop("length"))
+            return
+        pieces = Pieces(tokenizer, before)
 
-        class Streamer(TextStreamer):  # type: ignore[misc]
-            def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-                if text:
-                    put(Text(text))
+        class Streamer(BaseStreamer):  # type: ignore[misc]
+            is_prompt = True
+
+            def put(self, value: Any) -> None:
+                if self.is_prompt:
+                    self.is_prompt = False
+                    return
+                for token in value.flatten().tolist():
+                    self.pass_on(pieces.feed(token))
+
+            def end(self) -> None:
+                self.pass_on(pieces.close())
+
+            def pass_on(self, piece: tuple[str, tuple[int, ...]] | None) -> None:
+                if piece is not None:
+                    put(Text(piece[0], ids=piece[1]))
 
         def is_stopped(ids: Any, scores: Any, **_: Any) -> Any:
             return torch.full((ids.shape[0],), stop.is_set(), device=ids.device)
@@ -108,17 +148,41 @@ class TransformersLLM:
         }
         if self.temperature:
             sampling = {"do_sample": True, "temperature": self.temperature}
+        inputs = inputs.to(model.device)
         output = model.generate(
-            **inputs,
+            inputs,
+            attention_mask=torch.ones_like(inputs),
             **sampling,
-            max_new_tokens=self.max_tokens,
+            max_new_tokens=left,
             pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id or 0,
-            streamer=Streamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
+            streamer=Streamer(),
             stopping_criteria=StoppingCriteriaList([is_stopped]),
         )
         written = output.shape[1] - length
         put(Usage(length, written))
-        put(Stop("length" if written >= self.max_tokens else "stop"))
+        ends = model.generation_config.eos_token_id
+        is_ended = int(output[0, -1]) in (ends if isinstance(ends, list) else [ends])
+        put(Stop("length" if written >= left and not is_ended else "stop"))
+
+    def _failure(self, error: Exception) -> ProviderError:
+        """What broke in the model, in a sentence."""
+        words = f"{type(error).__name__}: {error}".splitlines()[0]
+        is_memory = isinstance(error, MemoryError) or "memory" in str(error).lower()
+        if is_memory:
+            return ProviderError(
+                "overloaded",
+                f"There is not enough memory for {self.name} ({words}).",
+                "Free some, use a smaller model, or pass a smaller k.",
+            )
+        if isinstance(error, IndexError):  # of the embedding of positions
+            return ProviderError(
+                "bad_request",
+                f"The question with its passages is longer than {self.name} can read ({words}).",
+                "Pass a smaller k, or use a model with a larger context.",
+            )
+        return ProviderError(
+            "server", f"{self.name} failed while answering ({words}).", "Ask again, or use another model."
+        )
 
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
@@ -143,12 +207,18 @@ class TransformersLLM:
             return self._loaded
 
 
-def _inputs(tokenizer: Any, request: Request) -> Any:
-    """The prompt as token ids, by the model's own chat template where it has one."""
+def _inputs(tokenizer: Any, request: Request, said: tuple[int, ...]) -> Any:
+    """The prompt as token ids, shape ``(1, n)``, by the model's own chat template where it has one; after
+    it the ids that were said, or the text of a partial answer that has none."""
+    import torch
+
     rules, question = prompt.system(citing=False), prompt.user(request)
+    begun = request.partial.sent if request.partial is not None and not said else ""
     if tokenizer.chat_template:
         messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
-        return tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-    return tokenizer(f"{rules}\n\n{question}\n\nAnswer:", return_tensors="pt")
+        # Not by continue_final_message, since templates may strip the text: what follows would not join.
+        asked = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        ids = tokenizer(asked + begun, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    else:
+        ids = tokenizer(f"{rules}\n\n{question}\n\nAnswer:{begun}", return_tensors="pt")["input_ids"]
+    return torch.cat([ids, torch.tensor([said], dtype=ids.dtype)], dim=1) if said else ids

@@ -36,28 +36,68 @@ _BY_STATUS: dict[int, Fault] = {
     404: "not_found",
     408: "stalled",
     409: "server",
+    413: "bad_request",
+    425: "server",
     429: "rate_limit",
+    498: "overloaded",  # Groq's flex tier
     503: "overloaded",
     529: "overloaded",
 }
-_BY_TYPE: dict[str, Fault] = {
+_BY_CODE: dict[str, Fault] = {  # what is certain, whatever the status
+    "invalid_api_key": "authentication",
+    "account_deactivated": "authentication",
+    "insufficient_quota": "quota",
+    "billing_error": "quota",
+    "billing_not_active": "quota",
+    "billing_hard_limit_reached": "quota",
+    "model_not_found": "not_found",
+    "model_decommissioned": "not_found",
+    "context_length_exceeded": "bad_request",
+    "content_filter": "bad_request",
+    "content_policy_violation": "bad_request",
+    "overloaded_error": "overloaded",
+    "server_is_overloaded": "overloaded",
+    "slow_down": "overloaded",
+}
+_BY_TYPE: dict[str, Fault] = {  # where there is no status, as inside a stream
     "authentication_error": "authentication",
     "permission_error": "authentication",
     "not_found_error": "not_found",
     "invalid_request_error": "bad_request",
+    "invalid_prompt": "bad_request",
+    "BadRequestError": "bad_request",
     "request_too_large": "bad_request",
+    "bio_policy": "bad_request",
+    "misalignment_policy_violation": "bad_request",
+    "data_residency_mismatch": "bad_request",
     "rate_limit_error": "rate_limit",
     "rate_limit_exceeded": "rate_limit",
-    "insufficient_quota": "quota",
-    "billing_error": "quota",
-    "overloaded_error": "overloaded",
+    "service_unavailable_error": "overloaded",
     "timeout_error": "stalled",
     "vector_store_timeout": "stalled",
-    "invalid_prompt": "bad_request",
-    "context_length_exceeded": "bad_request",
-    "invalid_api_key": "authentication",
-    "model_not_found": "not_found",
 }
+# Some say only in words what it is.
+_BY_WORDS: tuple[tuple[str, str], ...] = (
+    ("credit balance is too low", "billing_error"),
+    ("prompt is too long", "context_length_exceeded"),
+    ("maximum context length", "context_length_exceeded"),
+    ("context window", "context_length_exceeded"),
+)
+_ADVICE = {
+    "context_length_exceeded": "It is longer than the model can read: pass a smaller k, or use a model "
+    "with a larger context.",
+    "content_filter": "Ask in other words, or use another model.",
+}
+_ADVICE["content_policy_violation"] = _ADVICE["bio_policy"] = _ADVICE["content_filter"]
+_ADVICE["misalignment_policy_violation"] = _ADVICE["content_filter"]
+
+
+class SentError(msgspec.Struct):
+    """An error as OpenAI and most others send it, in a body or inside a stream."""
+
+    message: str | None = None
+    type: str | None = None
+    code: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +109,22 @@ class Provider:
     address: str
     key_variable: str = ""
 
-    def error(self, fault: Fault, detail: str = "", retry_after: float | None = None) -> ProviderError:
-        """The fault in a sentence, with the next step. ``detail`` is the provider's own text."""
+    def error(
+        self, fault: Fault, detail: str = "", retry_after: float | None = None, advice: str = ""
+    ) -> ProviderError:
+        """The fault in a sentence, with the next step, or ``advice``. ``detail`` is the provider's own
+        text."""
         said = f" It said: “{_short(detail)}”" if detail else ""
-        message, advice = _SENTENCES[fault]
+        message, usual = _SENTENCES[fault]
         words = {
             "name": self.name,
             "model": self.model,
             "address": self.address,
             "key": self.key_variable or "the API key",
         }
-        return ProviderError(fault, message.format(**words) + said, advice.format(**words), retry_after)
+        return ProviderError(
+            fault, message.format(**words) + said, advice or usual.format(**words), retry_after
+        )
 
 
 _SENTENCES: dict[Fault, tuple[str, str]] = {
@@ -164,18 +209,38 @@ def from_exception(error: Exception, provider: Provider) -> ProviderError:
 
 def from_event(kind: str, message: str, provider: Provider) -> ProviderError:
     """The fault behind an error that was sent inside a stream, by its type or code."""
-    return provider.error(_BY_TYPE.get(kind, "server"), message)
+    return from_sent(SentError(message, kind), provider)
+
+
+def from_sent(error: SentError, provider: Provider) -> ProviderError:
+    """The fault behind an error that was sent inside a stream, or that ended a response."""
+    code = str(error.code or "")
+    status = int(code) if code.isdecimal() else 0  # what a server would have answered before the stream
+    return _from_sent(error, status, provider)
 
 
 def _from_status(error: Exception, status: int, provider: Provider) -> ProviderError:
     body = getattr(error, "body", None)
     detail = body.get("error", body) if isinstance(body, dict) else {}
     detail = detail if isinstance(detail, dict) else {"message": str(detail)}
-    by_type = _BY_TYPE.get(str(detail.get("code"))) or _BY_TYPE.get(str(detail.get("type")))
-    fault: Fault = _BY_STATUS.get(status, "server" if status >= 500 else "bad_request")
-    if status == 429 and by_type == "quota":
-        fault = "quota"
-    return provider.error(fault, str(detail.get("message") or f"HTTP {status}"), _retry_after(error))
+    message = str(detail.get("message") or f"HTTP {status}")
+    sent = SentError(message, str(detail.get("type") or ""), str(detail.get("code") or ""))
+    # An error inside a stream comes from the SDK with the stream's own status, which is 200.
+    return _from_sent(sent, status if status >= 400 else 0, provider, _retry_after(error))
+
+
+def _from_sent(
+    error: SentError, status: int, provider: Provider, retry_after: float | None = None
+) -> ProviderError:
+    message = error.message or ""
+    names = [name for name in (str(error.code or ""), error.type or "") if name]
+    names += [name for words, name in _BY_WORDS if words in message.lower()]
+    by_status: Fault = _BY_STATUS.get(status, "server" if status >= 500 else "bad_request")
+    by_type: Fault = next((_BY_TYPE[name] for name in names if name in _BY_TYPE), "server")
+    usual = by_status if status else by_type
+    fault = next((_BY_CODE[name] for name in names if name in _BY_CODE), usual)
+    advice = next((_ADVICE[name] for name in names if name in _ADVICE), "")
+    return provider.error(fault, message, retry_after, advice)
 
 
 def _retry_after(error: Any) -> float | None:

@@ -29,6 +29,8 @@ class Way:
                 return Seam(text, Trust.CURSOR)
             case "replay":
                 return Seam(text, Trust.REPLAY)
+            case "exact" if partial and partial.ids and partial.model == self.llm.name:
+                return Seam(text, Trust.CURSOR)  # it goes on from the tokens themselves
             case "exact" | "prefill":
                 sent = partial.sent if partial else ""
                 echoes = self.strategy == "prefill" and getattr(self.llm, "echoes", False)

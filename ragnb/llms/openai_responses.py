@@ -1,0 +1,161 @@
+"""A Responses stream as deltas, and a response that is read whole.
+
+https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ragnb.errors import ProviderError
+from ragnb.llms.base import Cursor, Delta, Stop, Text, Usage
+from ragnb.providers.faults import Provider, SentError, from_sent
+
+
+class _InputDetails(Struct):
+    cached_tokens: int | None = 0
+
+
+class _Usage(Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_tokens_details: _InputDetails | None = None
+
+
+class _Incomplete(Struct):
+    reason: str | None = None
+
+
+class _Part(Struct):
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _Item(Struct):
+    type: str = ""
+    content: list[_Part] | None = None
+
+
+class Response(Struct):
+    """The response object, as it is now."""
+
+    id: str = ""
+    status: str | None = None
+    background: bool | None = None
+    output: list[_Item] = []
+    usage: _Usage | None = None
+    error: SentError | None = None
+    incomplete_details: _Incomplete | None = None
+
+    @property
+    def text(self) -> str:
+        """What it says so far."""
+        messages = [item for item in self.output if item.type == "message"]
+        return "".join(part.text or part.refusal or "" for item in messages for part in item.content or ())
+
+    def end(self, status: str | None, provider: Provider) -> Iterator[Usage | Stop]:
+        """Its last deltas; raises what made it fail."""
+        if self.usage is not None:
+            details = self.usage.input_tokens_details
+            cached = (details.cached_tokens or 0) if details else 0
+            yield Usage(self.usage.input_tokens, self.usage.output_tokens, cached)
+        if status == "failed":
+            raise from_sent(self.error or SentError(), provider)
+        if status == "cancelled":
+            raise ProviderError(
+                "bad_request", f"This answer was cancelled at {provider.name}.", "Ask again for a new one."
+            )
+        reason = (self.incomplete_details.reason if self.incomplete_details else None) or "stop"
+        yield Stop(_REASONS.get(reason, reason))
+
+
+_REASONS = {"max_output_tokens": "length"}
+
+
+class _Head(Struct):
+    type: str
+    sequence_number: int | None = None
+
+
+class _Event(Struct):
+    type: str
+    delta: str | None = None
+    response: Response | None = None
+    message: str | None = None
+    code: str | int | None = None
+    error: SentError | None = None
+
+
+_head = msgspec.json.Decoder(_Head)
+_event = msgspec.json.Decoder(_Event)
+_USED = frozenset(
+    (
+        "response.created",
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.completed",
+        "response.failed",
+        "response.incomplete",
+        "response.cancelled",
+    )
+)
+
+
+class Numbers:
+    """The numbers of a stream's events, which rise by one. ``last`` is that of the last one read, None
+    where they mean nothing."""
+
+    def __init__(self, last: int | None = None) -> None:
+        self.last = last
+        self._count = last is not None
+        self._are_void = False
+
+    def is_new(self, number: int | None, provider: Provider) -> bool:
+        """Whether the event of this number is to be read; one that came before is not. Raises a cut where
+        one is missing, so that the stream is read again from the last good one."""
+        if number is None or self._are_void:
+            return True
+        if self.last is None or number == self.last + 1:
+            self._count = self.last is not None
+            self.last = number
+            return True
+        if number > self.last:
+            raise provider.error("cut", f"event {number} came after event {self.last}")
+        if not self._count:  # the second event has the number of the first: this server does not count
+            self.last, self._are_void = None, True
+        return self._are_void
+
+
+async def read(
+    events: AsyncIterator[Any], provider: Provider, numbers: Numbers
+) -> AsyncGenerator[Delta, None]:
+    """Deltas of a Responses stream; its failures come as events, which are raised here."""
+    async for event in events:
+        if event.data.startswith("[DONE]"):
+            break
+        head = _head.decode(event.data)
+        if head.type == "error":  # of the connection, with whatever number
+            data = _event.decode(event.data)
+            raise from_sent(
+                data.error or SentError(data.message, code=data.code), provider
+            )  # both are sent
+        if not numbers.is_new(head.sequence_number, provider) or head.type not in _USED:
+            continue
+        data = _event.decode(event.data)
+        match data.type:
+            case "response.output_text.delta" | "response.refusal.delta":
+                if data.delta:
+                    yield Text(data.delta, numbers.last)
+            case "response.created":
+                if data.response is not None and data.response.background:
+                    yield Cursor(data.response.id, numbers.last)
+            case _:
+                final = data.response or Response()
+                for delta in final.end(data.type.removeprefix("response."), provider):
+                    yield delta
+                return
+    raise provider.error("cut")
