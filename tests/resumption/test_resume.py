@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ragnb import RAGPipeline
 from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.errors import AnswerInUseError, InvalidInputError, JournalError
-from ragnb.events import Final, Finished, Reranked, Resumed, Retrieved, Retrying, Routed, Token, Used
+from ragnb.events import Final, Finished, Kept, Reranked, Resumed, Retrieved, Retrying, Routed, Token, Used
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Stop, Text
 from ragnb.llms.extractive import ExtractiveLLM
@@ -295,6 +295,10 @@ def test_a_provider_that_forgot(place):
     assert answer.text == ANSWER and is_one_log(answer)
     assert [event.strategy for event in answer.all(Resumed)] == ["instruction"]
     assert [used.estimated for used in answer.all(Used)] == [True, False]
+    second = max(event.seq for event in answer.all(Kept))
+    for length in range(second - 1, len(answer.events) - 1):
+        again = resumed(rag, broken_off(journal(rag), answer.events[:length], length))
+        assert again.text == ANSWER and citations(again) == citations(whole) and is_one_log(again), length
 
 
 # ---- which answers -----------------------------------------------------------------------------------
