@@ -198,9 +198,10 @@ class OpenAILLM:
                 *_turns(request.partial),
             ],
             "stream": True,
-            "stream_options": {"include_usage": True},
             limit: request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
         }
+        if self.continuation != "prefill":  # Mistral's server refuses it, and reports usage unasked
+            body["stream_options"] = {"include_usage": True}
         extra: dict[str, Any] = {}
         if request.partial is not None and request.partial.strategy == "exact":
             extra = {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}
