@@ -9,7 +9,7 @@ from typing import cast
 
 from ragnb.errors import ProviderError
 from ragnb.events import AnyEvent, Finished, Kept, Resumed, Retrying, Routed, Token, Used
-from ragnb.llms.base import LLM, Citation, Cursor, Delta, Request, Stop, Text, Usage
+from ragnb.llms.base import LLM, Citation, Cursor, Delta, Keeping, Request, Stop, Text, Usage
 from ragnb.providers import faults
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry, Trouble
@@ -81,6 +81,8 @@ async def generate(
         try:
             await asyncio.sleep(wait)
         except asyncio.CancelledError:
+            if out.cursor is not None and isinstance(way.llm, Keeping):
+                way.llm.let_go(out.cursor)
             if follows and attempt.written:
                 yield attempt.used()
             raise

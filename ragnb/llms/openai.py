@@ -121,6 +121,10 @@ class OpenAILLM:
         is_kept = partial.cursor is not None and partial.model == self.name
         return ("cursor", "instruction") if is_kept else ("instruction",)
 
+    def let_go(self, cursor: Cursor) -> None:
+        """Cancel an answer in the background; see `ragnb.llms.base.Keeping`. Needs a running event loop."""
+        openai_kept.cancel(self._clients.get(), cursor.id)
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
@@ -174,7 +178,7 @@ class OpenAILLM:
                     yield delta
         except (GeneratorExit, asyncio.CancelledError):  # nobody wants more; a fault leaves it running
             if cursor is not None:
-                openai_kept.cancel(client, cursor.id)
+                self.let_go(cursor)
             raise
 
     async def _created(
