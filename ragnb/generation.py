@@ -11,7 +11,7 @@ from typing import cast
 
 from ragnb.errors import ProviderError
 from ragnb.events import AnyEvent, Finished, Kept, Resumed, Retrying, Routed, Token, Used
-from ragnb.llms.base import LLM, Citation, Cursor, Delta, Partial, Request, Stop, Text, Usage
+from ragnb.llms.base import LLM, Citation, Cursor, Delta, Keeping, Request, Stop, Text, Usage
 from ragnb.providers import faults
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry, Trouble
@@ -51,7 +51,8 @@ async def generate(
     out = out or Written(request.passages)
     llms = [*itertools.dropwhile(lambda llm: llm.name != out.model, llms)] or llms
     ways = Ways(llms, request, breakers or Breakers(), retry)
-    way = ways.first() if out.is_empty else _taken_up(ways, out.partial())
+    partial = out.partial()
+    way = ways.first() if out.is_empty else ways.same(partial) or ways.other(partial)
     begun = out.accounted if way and way.strategy == "cursor" else out.length
     for cited in out.owed:
         yield cited
@@ -101,15 +102,12 @@ async def generate(
         try:
             await asyncio.sleep(wait)
         except asyncio.CancelledError:
+            if out.cursor is not None and isinstance(way.llm, Keeping):
+                way.llm.let_go(out.cursor)
             if follows and attempt.written:
                 yield attempt.used()
             raise
         attempt = _Attempt(way, out, trouble, since)
-
-
-def _taken_up(ways: Ways, partial: Partial) -> Way | None:
-    """How a model goes on with what another process has written, None if none can."""
-    return ways.same(partial) or ways.other(partial)
 
 
 def _why(first: LLM, out: Written) -> str:

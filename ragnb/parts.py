@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ragnb.embeddings.base import Embeddings
 from ragnb.errors import ConfigurationError
@@ -19,14 +19,21 @@ class _Compatible:
 
     base_url: str
     key_variable: str
-    options: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    base_variable: str = ""
+    """The variable of the environment that may hold another address."""
+    continuation: Literal["exact", "prefill", "instruction"] = "instruction"
 
 
 _COMPATIBLE = {
     # Their gpt-oss models reason before they answer: little, so that the first token comes soon.
     "groq": _Compatible("https://api.groq.com/openai/v1", "GROQ_API_KEY", {"reasoning_effort": "low"}),
     "cerebras": _Compatible("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", {"reasoning_effort": "low"}),
-    "ollama": _Compatible("http://localhost:11434/v1", "OLLAMA_API_KEY", {}),
+    "mistral": _Compatible("https://api.mistral.ai/v1", "MISTRAL_API_KEY", continuation="prefill"),
+    "vllm": _Compatible(
+        "http://localhost:8000/v1", "VLLM_API_KEY", base_variable="VLLM_BASE_URL", continuation="exact"
+    ),
+    "ollama": _Compatible("http://localhost:11434/v1", "OLLAMA_API_KEY"),
 }
 _KNOWN = ("openai", "anthropic", *_COMPATIBLE, "transformers", "extractive")
 
@@ -87,9 +94,10 @@ def _llm(name: str, embeddings: Embeddings) -> LLM:
             options = other.options if "gpt-oss" in model else {}
             return OpenAILLM(
                 model,
-                base_url=other.base_url,
+                base_url=os.environ.get(other.base_variable) or other.base_url,
                 provider=provider,
                 key_variable=other.key_variable,
+                continuation=other.continuation,
                 **options,
             )
 

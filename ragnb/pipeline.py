@@ -225,7 +225,8 @@ class RAGPipeline:
     async def aevents(
         self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
     ) -> AsyncGenerator[AnyEvent, None]:
-        """Every event of an answer, as it happens; closing the iterator cancels the answer that it began.
+        """Every event of an answer, as it happens; closing the iterator cancels the answer, unless it joined
+        one that ran already.
 
         ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
         ``key`` is as in `start`.
@@ -242,7 +243,7 @@ class RAGPipeline:
     async def astream(
         self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
     ) -> AsyncGenerator[str, None]:
-        """The answer's text, one piece a token; closing the iterator cancels the answer.
+        """The answer's text, one piece a token; closing the iterator is as in `aevents`.
 
         Raises the `RagnbError` that ended the answer, if one did.
         """

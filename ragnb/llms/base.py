@@ -132,6 +132,15 @@ class LLM(Protocol):
 
 
 @runtime_checkable
+class Keeping(Protocol):
+    """A model whose provider may go on with an answer when nobody reads it."""
+
+    def let_go(self, cursor: Cursor) -> None:
+        """Have the provider stop making the answer. Returns at once, and raises nothing."""
+        ...
+
+
+@runtime_checkable
 class Continuing(Protocol):
     """A model that can go on with an answer that broke off. One that is not is never asked to."""
 

@@ -121,6 +121,10 @@ class OpenAILLM:
         is_kept = partial.cursor is not None and partial.model == self.name
         return ("cursor", "instruction") if is_kept else ("instruction",)
 
+    def let_go(self, cursor: Cursor) -> None:
+        """Cancel an answer in the background; see `ragnb.llms.base.Keeping`. Needs a running event loop."""
+        openai_kept.cancel(self._clients.get(), cursor.id)
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
@@ -174,7 +178,7 @@ class OpenAILLM:
                     yield delta
         except (GeneratorExit, asyncio.CancelledError):  # nobody wants more; a fault leaves it running
             if cursor is not None:
-                openai_kept.cancel(client, cursor.id)
+                self.let_go(cursor)
             raise
 
     async def _created(
@@ -198,9 +202,10 @@ class OpenAILLM:
                 *_turns(request.partial),
             ],
             "stream": True,
-            "stream_options": {"include_usage": True},
             limit: request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
         }
+        if self.continuation != "prefill":  # Mistral's server refuses it, and reports usage unasked
+            body["stream_options"] = {"include_usage": True}
         extra: dict[str, Any] = {}
         if request.partial is not None and request.partial.strategy == "exact":
             extra = {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}

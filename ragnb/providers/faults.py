@@ -204,6 +204,8 @@ def from_exception(error: Exception, provider: Provider) -> ProviderError:
         return provider.error("unreachable", str(error))
     if type(error).__name__ == "APIResponseValidationError":
         return provider.error("garbage")
+    if type(error).__name__ == "APIError":  # OpenAI's SDK, for an error inside a stream
+        return _from_status(error, 0, provider)
     raise error
 
 
@@ -223,7 +225,7 @@ def _from_status(error: Exception, status: int, provider: Provider) -> ProviderE
     body = getattr(error, "body", None)
     detail = body.get("error", body) if isinstance(body, dict) else {}
     detail = detail if isinstance(detail, dict) else {"message": str(detail)}
-    message = str(detail.get("message") or f"HTTP {status}")
+    message = str(detail.get("message") or detail.get("detail") or f"HTTP {status}")
     sent = SentError(message, str(detail.get("type") or ""), str(detail.get("code") or ""))
     # An error inside a stream comes from the SDK with the stream's own status, which is 200.
     return _from_sent(sent, status if status >= 400 else 0, provider, _retry_after(error))

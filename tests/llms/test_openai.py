@@ -6,10 +6,12 @@ import pytest
 
 from ragnb import parts
 from ragnb.errors import ConfigurationError, ProviderError
-from ragnb.llms.base import LLM, Request, Stop, Text
+from ragnb.events import Resumed
+from ragnb.llms.base import LLM, Partial, Request, Stop, Text
 from ragnb.llms.openai import OpenAILLM
 from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Html, Simulator, Status
 from tests.conftest import hits
+from tests.resumption.provider import events, going_on, text
 
 
 async def read(llm, request=None):
@@ -89,6 +91,8 @@ async def test_no_key():
         ("groq:llama-3.3-70b-versatile", "https://api.groq.com/openai/v1", "GROQ_API_KEY", None),
         ("cerebras:gpt-oss-120b", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "low"),
         ("ollama:qwen3:8b", "http://localhost:11434/v1", "OLLAMA_API_KEY", None),
+        ("mistral:mistral-small-latest", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", None),
+        ("vllm:Qwen/Qwen3-8B", "http://localhost:8000/v1", "VLLM_API_KEY", None),
         ("openai:gpt-4.1-mini", None, "OPENAI_API_KEY", None),
     ],
 )
@@ -97,6 +101,47 @@ def test_names(minilm, name, url, variable, effort):
     llm, reason = parts.llm(name, minilm)
     assert (llm.name, llm.base_url, llm.key_variable, llm.reasoning_effort) == (name, url, variable, effort)
     assert reason == "you asked for it"
+
+
+@pytest.mark.parametrize("continuation", ["exact", "prefill"])
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_refuses_to_continue(continuation, status):
+    """One that knows no unfinished turns is told to go on instead, once and for all."""
+    answer = "Refunds are paid within five days. A bicycle costs 15 euros, and travels in the van."
+    faults = [Cut(6), Status(status), Cut(12), None]
+    with Simulator(going_on(answer), faults=faults) as sim:
+        llm = OpenAILLM("m", base_url=sim.url, continuation=continuation)
+        log = await events(llm)
+        await llm.aclose()
+        asked = [request.json for request in sim.requests]
+    assert text(log) == answer
+    assert [event.strategy for event in log if isinstance(event, Resumed)] == ["instruction"] * 2
+    assert [bool(one.get("continue_final_message") or "'prefix'" in str(one)) for one in asked] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+async def test_what_mistral_refuses_is_not_asked():
+    """Its server knows no stream_options, and reports usage all the same."""
+    with Simulator("So.") as sim:
+        for continuation in ("prefill", "exact"):
+            llm = OpenAILLM("m", base_url=sim.url, continuation=continuation)
+            await read(llm)
+            await llm.aclose()
+        assert ["stream_options" in request.json for request in sim.requests] == [False, True]
+
+
+def test_continuations_of_names(minilm, monkeypatch):
+    """A short name knows how its server goes on with an answer; vLLM's address may be told."""
+    monkeypatch.setenv("VLLM_BASE_URL", "http://gpu.example:8000/v1")
+    vllm, _ = parts.llm("vllm:Qwen/Qwen3-8B", minilm)
+    assert vllm.base_url == "http://gpu.example:8000/v1"
+    assert vllm.strategies(Partial("x")) == ("exact", "instruction")
+    assert parts.llm("mistral:m", minilm)[0].strategies(Partial("x")) == ("prefill", "instruction")
+    assert parts.llm("groq:m", minilm)[0].strategies(Partial("x")) == ("instruction",)
 
 
 @pytest.mark.parametrize("name", ["gpt-4", "nobody:x", "openai:", "", "openai"])

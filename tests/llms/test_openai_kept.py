@@ -9,8 +9,10 @@ import pytest
 
 from ragnb.errors import ProviderError
 from ragnb.events import Finished, Kept, Resumed, Retrying, Token, Used
+from ragnb.generation import generate
 from ragnb.llms.base import Cursor, Partial, Request, Stop, Text
 from ragnb.llms.openai import OpenAILLM
+from ragnb.resumption.policy import Retry
 from ragnb.simulator import (
     CleanEnd,
     Cut,
@@ -205,6 +207,46 @@ async def test_cancelled_at_the_provider_too(kept, how):
         await stream.aclose()
     request = await asyncio.to_thread(sim.wait_for_request, 2)
     assert (request.method, request.path.endswith("/cancel")) == ("POST", True)
+
+
+async def test_cancelled_between_two_attempts(kept):
+    """Who stops while the next attempt is waited for has it cancelled too."""
+    llm, sim = kept(faults=[Cut(5), Status(503), None])
+    log = []
+
+    async def consume():
+        retry = Retry(initial=1e6, maximum=1e6, budget=1e9)
+        async for event in generate([llm], Request("How?", PASSAGES), retry):
+            log.append(event)
+
+    task = asyncio.create_task(consume())
+    while len(of(log, Retrying)) < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    request = await asyncio.to_thread(sim.wait_for_request, 3)
+    assert request.path.endswith("/cancel")
+
+
+@pytest.mark.parametrize("age", [(), (TooOld(),)])
+@pytest.mark.parametrize("cut", range(1, 24, 2))
+async def test_after_the_text_of_another(kept, cut, age):
+    """A kept answer that goes on with the text of another model is read again by its cursor only where what
+    it repeated is behind it, and is never polled, since it does not begin with what is out."""
+    with Simulator(going_on(ANSWER), faults=[Cut(14), Status(401)]) as first:
+        llm, sim = kept(answer=going_on(ANSWER), faults=[(*age, Cut(cut)), None])
+        other = OpenAILLM("n", base_url=first.url)
+        log = await events([other, llm])
+        await other.aclose()
+    assert text(log) == ANSWER
+    strategies = [event.strategy for event in of(log, Resumed)]
+    broken = [place for place, event in enumerate(log) if isinstance(event, Retrying)][2]
+    if age or text(log[:broken]) == "".join(tokenize(ANSWER)[:14]):
+        assert strategies[-1] == "instruction"
+        assert sim.requests[-1].method == "POST"
+    else:
+        assert strategies == ["instruction", "cursor"]
 
 
 @pytest.mark.parametrize("fault", [Cut(5), Cut(5, "rst"), CleanEnd(5), ErrorEvent(5)])
