@@ -225,8 +225,8 @@ class RAGPipeline:
     async def aevents(
         self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
     ) -> AsyncGenerator[AnyEvent, None]:
-        """Every event of an answer, as it happens; closing the iterator cancels the answer, unless it joined
-        one that ran already.
+        """Every event of an answer, as it happens; closing the iterator cancels it, unless it ran already
+        and was joined.
 
         ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
         ``key`` is as in `start`.

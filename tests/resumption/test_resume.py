@@ -99,10 +99,11 @@ def is_one_log(answer):
     return True
 
 
+REPORTING = {"stream_options": {"include_usage": True}}
 WAYS = {
     "instruction": (OpenAILLM, "m", {}),
     "exact": (OpenAILLM, "m", {"continuation": "exact"}),
-    "prefill": (OpenAILLM, "m", {"continuation": "prefill"}),
+    "prefill": (OpenAILLM, "m", {"continuation": "prefill", "options": REPORTING}),
     "cursor": (OpenAILLM, "m", {"api": "responses", "background": True}),
     "foreground": (OpenAILLM, "m", {"api": "responses"}),
     "replay": (ExtractiveLLM, "", {}),
