@@ -178,16 +178,23 @@ class Journal:
         return AnswerList(self._from_index(Index.entries), self.answer)
 
     def answer(self, answer_id: str) -> Answer:
-        """One answer: the one that grows, if this process writes it, else as its file has it.
+        """One answer: the one that grows, if this process writes it, else as its file has it; the notes of
+        one that was interrupted say how to go on.
 
         Raises `InvalidInputError` if there is none.
         """
         if live := self._live(answer_id):
             return live
+        path = self._existing(answer_id)
+        is_written = locks.is_held(path)
         try:
-            return Answer.from_jsonl(self._existing(answer_id).read_bytes())
+            answer = Answer.from_jsonl(path.read_bytes())
         except FileNotFoundError:
             raise no_answer(answer_id) from None
+        if answer.events and not answer.ended and not is_written:
+            advice = f"Its process ended before it did: rag.resume({answer_id!r}) goes on with it."
+            answer.notes = (*answer.notes, advice)
+        return answer
 
     def _live(self, answer_id: str) -> Answer | None:
         return _live.get((os.getpid(), self._file(answer_id)))

@@ -478,7 +478,7 @@ def test_leaving_early(place):
 
 
 def test_the_list_says_so(place):
-    """The list of answers says which were interrupted, and how to go on with them."""
+    """The list of answers says which were interrupted, and how to go on with them, as each of these does."""
     rag = place()
     whole = answered(rag)
     assert "interrupted" not in repr(rag.answers())
@@ -486,5 +486,8 @@ def test_the_list_says_so(place):
     assert repr(rag.answers()).endswith(
         f"1 was interrupted: rag.resume('{answer_id}') goes on, as does `ragnb resume {answer_id}`."
     )
-    rag.resume(rag.answers()[0])
+    shown = rag.answers()[0]._repr_mimebundle_()["text/plain"]
+    assert f"Its process ended before it did: rag.resume('{answer_id}') goes on with it." in shown
+    assert "Writing" not in shown
+    assert rag.resume(rag.answers()[0]).notes == ()
     assert "interrupted" not in repr(rag.answers())
