@@ -132,6 +132,6 @@ def test_interrupting_a_script(wired):
     assert process.stdout.readline() == "One\n"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert out == "cancelled One\n"
+    assert out == "cancelled One\n", err
     assert [line for line in err.splitlines() if "ragnb" in line or "Warning" in line] == []
     sim.wait_for_disconnect()
