@@ -18,6 +18,7 @@ from ragnb.llms import prompt
 from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
+from ragnb.providers.numbering import in_order
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -325,7 +326,7 @@ _REASONS = {"max_output_tokens": "length"}
 
 async def _read_responses(events: AsyncIterator[Any], provider: Provider) -> AsyncIterator[Delta]:
     """Deltas of a Responses stream; its failures come as events, which are raised here."""
-    async for event in events:
+    async for event in in_order(events):
         if event.event not in _RESPONSES_USED:
             continue
         data = _responses_event.decode(event.data)
