@@ -12,7 +12,7 @@ from msgspec import Struct
 from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
-from ragnb.llms.base import Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
+from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
@@ -140,7 +140,7 @@ class AnthropicLLM:
 
 def _turns(partial: Partial | None) -> list[dict[str, Any]]:
     """The turns after the question that make the model go on with its own."""
-    if partial is None:
+    if partial is None or not partial.sent:
         return []
     own = {"role": "assistant", "content": partial.sent}
     if partial.strategy == "prefill":
@@ -194,8 +194,13 @@ class _Error(Struct):
     message: str = ""
 
 
+class _ContentBlock(Struct):
+    citations: list[msgspec.Raw] | None = None
+
+
 class _Event(Struct):
     type: str
+    content_block: _ContentBlock | None = None
     message: _Message | None = None
     delta: _Delta | None = None
     usage: _Usage | None = None
@@ -229,6 +234,7 @@ async def _read(
                 counted = data.message.usage
             case "content_block_start":
                 block_start, cited = position, []
+                yield Block(data.content_block is not None and data.content_block.citations is not None)
             case "content_block_delta" if delta.type == "text_delta":
                 position += len(delta.text)
                 if delta.text:
@@ -240,6 +246,7 @@ async def _read(
                     resolved = _resolve(citation, blocks, block_start, position)
                     if resolved is not None:
                         yield resolved
+                yield Block(is_cited=False)
             case "message_delta":
                 reason = delta.stop_reason or reason
                 if data.usage is not None:
