@@ -16,7 +16,7 @@ from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.breaker import Breaker, Breakers
 from ragnb.resumption.policy import Retry, Trouble
 from ragnb.simulator import CleanEnd, Cut, Simulator, Stall, Status
-from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, going_on, text
+from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, text
 
 ANSWER = "Refunds are paid within five days [1]. A bicycle costs 15 euros, and it travels in the luggage van [2]. So."
 
@@ -31,7 +31,7 @@ async def models():
     made = []
 
     def make(kind=OpenAILLM, model="m", *, options=None, **simulator):
-        sim = Simulator(simulator.pop("answer", going_on(ANSWER)), **simulator).start()
+        sim = Simulator(simulator.pop("answer", ANSWER), **simulator).start()
         url = sim.url if kind is OpenAILLM else sim.anthropic_url
         llm = kind(model, base_url=url, api_key="test", **(options or {}))
         made.append((llm, sim))
@@ -93,7 +93,9 @@ async def test_another_provider_goes_on_with_the_citations(models):
     second, _ = models(AnthropicLLM, "claude-haiku-4-5", answer=ANSWER)
     log = await events([first, second])
     assert text(log) == ANSWER.replace(" [1]", "").replace(" [2]", "")
-    assert [one.chunk_ids for one in only(log, Cited)] == [one.chunk_ids for one in only(undisturbed, Cited)]
+    assert [one.chunk_ids for one in only(log, Cited)] == [
+        one.chunk_ids for one in only(undisturbed, Cited)
+    ]
 
 
 async def test_before_the_first_token_too(models):
