@@ -47,6 +47,7 @@ async def generate(
     if way.llm is not llms[0]:
         yield Routed(model=way.llm.name, reason=f"{llms[0].name} failed repeatedly and is left alone")
     attempt = _Attempt(way, out, trouble)
+    fault: ProviderError
     while True:
         try:
             async with aclosing(attempt.events()) as events:
@@ -61,6 +62,8 @@ async def generate(
             if attempt.written:
                 yield attempt.used()
             raise
+        except DivergedError:
+            fault = _OtherwiseError(way.llm, "did not say the same again")
         except ProviderError as error:
             fault = error
         trouble.begin(clock())
@@ -154,10 +157,7 @@ class _Attempt:
                     case Text(text, position):
                         said += len(text)
                         out.moved(position)
-                        try:
-                            new = seam.feed(text)
-                        except DivergedError:
-                            raise _OtherwiseError(llm, "did not say the same again") from None
+                        new = seam.feed(text)
                     case Citation():
                         waiting.append(delta)
                     case Block(is_cited):
@@ -169,10 +169,7 @@ class _Attempt:
                     case Cursor():
                         out.cursor = delta
                     case Stop():
-                        try:
-                            new = seam.close()
-                        except DivergedError:
-                            raise _OtherwiseError(llm, "did not say the same again") from None
+                        new = seam.close()
                 if seam.is_settled and not is_told and (new or isinstance(delta, Stop)):
                     is_told = True
                     yield Resumed(

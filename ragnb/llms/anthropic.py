@@ -91,6 +91,10 @@ class AnthropicLLM:
 
         Up to version 4.5 a model goes on with its own turn; later ones, and those that think first, refuse
         that and have to be told.
+
+        Cut between a sentence and its citations, a model that goes on with its own turn is shown less, and
+        says the sentence again. One that says something else goes on with all that is out: that citation is
+        then missing, as it is where an instructed model does not begin with the last words.
         """
         return ("prefill", "instruction") if self._takes_prefill() else ("instruction",)
 
