@@ -11,7 +11,7 @@ from typing import cast
 
 from ragnb.errors import ProviderError
 from ragnb.events import AnyEvent, Finished, Kept, Resumed, Retrying, Routed, Token, Used
-from ragnb.llms.base import LLM, Citation, Cursor, Delta, Keeping, Request, Stop, Text, Usage
+from ragnb.llms.base import LLM, Block, Citation, Cursor, Delta, Keeping, Request, Stop, Text, Usage
 from ragnb.providers import faults
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry, Trouble
@@ -68,6 +68,7 @@ async def generate(
     if way.llm.name != (out.model or llms[0].name):
         yield Routed(model=way.llm.name, reason=_why(llms[0], out))
     attempt = _Attempt(way, out, trouble, begun)
+    fault: ProviderError
     while True:
         try:
             async with aclosing(attempt.events()) as events:
@@ -82,6 +83,8 @@ async def generate(
             if attempt.written:
                 yield attempt.used()
             raise
+        except DivergedError:
+            fault = _OtherwiseError(way.llm, "did not say the same again")
         except ProviderError as error:
             fault = error
         trouble.begin(clock())
@@ -89,7 +92,8 @@ async def generate(
             ways.breaker().failed()
         planned = _next(ways, attempt, fault, trouble, clock())
         follows = planned is not None and planned[0].strategy == "cursor" and planned[0].llm is way.llm
-        if attempt.written and not follows:  # a provider that goes on by itself counts the whole at its end
+        # A provider that goes on by itself counts the whole at its end.
+        if (attempt.written or isinstance(fault, _OtherwiseError)) and not follows:
             yield attempt.used()
         if planned is None:
             raise fault
@@ -127,8 +131,10 @@ def _next(
     action = faults.action(error.fault, began=attempt.is_answering)
     strategy = attempt.way.strategy
     is_refused = strategy is not None and error.fault in _REFUSALS
-    if strategy is not None and is_refused:
-        ways.refuse(strategy)
+    if is_refused and attempt.way.loses is not None and isinstance(error, _OtherwiseError):
+        ways.lost(attempt.way.loses)
+    elif is_refused:
+        ways.refuse(attempt.way)
     elif action != "fall back" and trouble.attempts < trouble.retry.attempts and not ways.is_left_alone():
         wait = trouble.retry.wait(trouble.attempts, error.retry_after, action)
         if wait <= trouble.left(now) and (way := ways.same(partial)) is not None:
@@ -137,6 +143,13 @@ def _next(
         return None
     other = (ways.same(partial) if is_refused else None) or ways.other(partial)
     return None if other is None else (other, 0.0)
+
+
+class _OtherwiseError(ProviderError):
+    """A model went on otherwise than it was to, and must be asked in another way."""
+
+    def __init__(self, llm: LLM, what: str) -> None:
+        super().__init__("bad_request", f"{llm.name} {what}.", "Ask again for a new answer.")
 
 
 class _Attempt:
@@ -166,6 +179,8 @@ class _Attempt:
         offset = out.length
         waiting: list[Citation] = []
         kept: Cursor | None = None
+        begun: list[tuple[int, bool]] = []
+        said = 0
         is_told = self.way.strategy is None or not offset
         stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
         async with aclosing(stream):
@@ -175,22 +190,21 @@ class _Attempt:
                 ids: tuple[int, ...] = ()
                 match delta:
                     case Text(text, position, ids):
-                        try:
-                            new = seam.feed(text)
-                        except DivergedError:
-                            raise self._diverged() from None
+                        said += len(text)
+                        new = seam.feed(text)
                         ids = ids if new == text else ()
                     case Citation():
                         waiting.append(delta)
+                    case Block(is_cited):
+                        if self.way.loses is not None and not said and not is_cited:
+                            raise _OtherwiseError(llm, "went on without the citations of its last sentence")
+                        begun.append((said, is_cited))
                     case Usage():
                         self._usage = delta
                     case Cursor():
                         kept = delta
                     case Stop():
-                        try:
-                            new = seam.close()
-                        except DivergedError:
-                            raise self._diverged() from None
+                        new = seam.close()
                 if seam.is_settled and not is_told and (new or isinstance(delta, Stop)):
                     is_told = True
                     yield Resumed(
@@ -207,6 +221,10 @@ class _Attempt:
                     yield Token(text=new, position=out.moved(position), ids=out.counted(ids))
                     for cited in out.add(new):
                         yield cited
+                if seam.is_settled and begun:
+                    for place, is_cited in begun:
+                        out.begin(offset - seam.trimmed + place, offset, is_cited=is_cited)
+                    begun.clear()
                 if seam.is_settled and waiting:
                     citations, waiting = waiting, []
                     for citation in citations:
@@ -235,11 +253,6 @@ class _Attempt:
                 f"{self.way.llm.name} did not go on within the time for retries.",
                 "Ask again; a larger Retry(budget=…) waits longer.",
             ) from None
-
-    def _diverged(self) -> ProviderError:
-        return ProviderError(
-            "bad_request", f"{self.way.llm.name} did not say the same again.", "Ask again for a new answer."
-        )
 
     def used(self, *, complete: bool = False) -> Used:
         """What this attempt consumed: as reported, or estimated from the number of characters."""

@@ -75,6 +75,14 @@ _END = re.compile(
     r"(?P<latin>[.!?…]+)[\"'”’»)\]*_]*(?=\s)(?P<gap>\s+)(?=[\"'“‘«(\[*_¿¡]*(?P<next>\S))|[。！？]+[”’」』）]*"
 )
 
+_ENDED = re.compile(r"(?:[.!?…。！？][\"'”’»)\]*_」』）]*|\n)\s*\Z")
+
+
+def is_ended(text: str) -> bool:
+    """Whether the text may end with a sentence's end. Of an abbreviation's full stop that cannot be said
+    before it goes on."""
+    return _ENDED.search(text) is not None
+
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """The spans ``[start, end)`` of the sentences, in order, without the white space around them.

@@ -12,9 +12,9 @@ import pytest
 from ragnb.documents import Chunk, Hit, Locator
 from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.embeddings.sentence_transformers import SentenceTransformerEmbeddings
-from ragnb.resumption.policy import Retry
 from ragnb.llms.openai import OpenAILLM
 from ragnb.pipeline import RAGPipeline
+from ragnb.resumption.policy import Retry
 from ragnb.simulator import Simulator
 from ragnb.vectorstores.memory import InMemoryVectorStore
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
-from ragnb.llms.base import Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
+from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.providers.clients import PerLoop, api_key, sse
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
@@ -91,6 +91,10 @@ class AnthropicLLM:
 
         Up to version 4.5 a model goes on with its own turn; later ones, and those that think first, refuse
         that and have to be told.
+
+        Cut between a sentence and its citations, a model that goes on with its own turn is shown less, and
+        says the sentence again. One that says something else goes on with all that is out: that citation is
+        then missing, as it is where an instructed model does not begin with the last words.
         """
         return ("prefill", "instruction") if self._takes_prefill() else ("instruction",)
 
@@ -140,7 +144,7 @@ class AnthropicLLM:
 
 def _turns(partial: Partial | None) -> list[dict[str, Any]]:
     """The turns after the question that make the model go on with its own."""
-    if partial is None:
+    if partial is None or not partial.sent:
         return []
     own = {"role": "assistant", "content": partial.sent}
     if partial.strategy == "prefill":
@@ -194,8 +198,13 @@ class _Error(Struct):
     message: str = ""
 
 
+class _ContentBlock(Struct):
+    citations: list[msgspec.Raw] | None = None
+
+
 class _Event(Struct):
     type: str
+    content_block: _ContentBlock | None = None
     message: _Message | None = None
     delta: _Delta | None = None
     usage: _Usage | None = None
@@ -229,6 +238,7 @@ async def _read(
                 counted = data.message.usage
             case "content_block_start":
                 block_start, cited = position, []
+                yield Block(data.content_block is not None and data.content_block.citations is not None)
             case "content_block_delta" if delta.type == "text_delta":
                 position += len(delta.text)
                 if delta.text:
@@ -240,6 +250,7 @@ async def _read(
                     resolved = _resolve(citation, blocks, block_start, position)
                     if resolved is not None:
                         yield resolved
+                yield Block(is_cited=False)
             case "message_delta":
                 reason = delta.stop_reason or reason
                 if data.usage is not None:

@@ -28,27 +28,32 @@ class Partial:
     """An answer that broke off, and how to go on with it.
 
     ``tokens`` is about how many it has, ``model`` the name of the one that wrote it last, ``cursor`` where
-    that one keeps it. ``anchor`` is its last words, with which an instructed model is asked to begin.
-    ``ids`` are the token ids of the whole text where one local model, ``model``, wrote it all; else none.
+    that one keeps it, ``block`` where the block begins in it whose citations were still to come. ``anchor``
+    is its last words, with which an instructed model is asked to begin. From ``again`` on a model that goes
+    on with its own turn is not shown the text, and says it once more. ``ids`` are the token ids of the
+    whole text where one local model, ``model``, wrote it all; else none.
     """
 
     text: str
     tokens: int = 0
     model: str = ""
     cursor: Cursor | None = None
+    block: int | None = None
     strategy: Strategy = "instruction"
     anchor: str = ""
+    again: int | None = None
     ids: tuple[int, ...] = ()
 
     @property
     def sent(self) -> str:
         """The text as it is sent to be continued. White space at its end is refused or dropped."""
-        return self.text if self.strategy == "exact" else self.text.rstrip()
+        shown = self.text[: self.again]
+        return shown if self.strategy == "exact" else shown.rstrip()
 
     def left(self, max_tokens: int) -> int:
         """How many of so many tokens are left for the rest, the repeated last words included."""
-        repeated = len(self.anchor) // 2 if self.strategy == "instruction" else 0
-        return max(1, max_tokens - self.tokens + repeated)
+        repeated = self.anchor if self.strategy == "instruction" else self.text[len(self.sent) :]
+        return max(1, max_tokens - self.tokens + len(repeated) // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,15 @@ class Stop:
     reason: str
 
 
-Delta = Text | Citation | Usage | Stop | Cursor
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A delta without text: here a block begins, and the one before it ends. ``is_cited`` says that the
+    citations of the whole block come at its end."""
+
+    is_cited: bool
+
+
+Delta = Text | Citation | Usage | Stop | Cursor | Block
 
 
 @runtime_checkable

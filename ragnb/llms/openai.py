@@ -186,8 +186,8 @@ class OpenAILLM:
     ) -> AsyncGenerator[Delta, None]:
         async with self._responses(client, request) as response:
             events = sse(response.http_response, self.stall_timeout)
-            numbers = openai_responses.Numbers()
-            async with aclosing(openai_responses.read(events, provider, numbers)) as deltas:
+            place = openai_responses.Place()
+            async with aclosing(openai_responses.read(events, provider, place)) as deltas:
                 async for delta in deltas:
                     yield delta
 

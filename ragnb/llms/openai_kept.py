@@ -15,7 +15,7 @@ import msgspec
 
 from ragnb.errors import ProviderError
 from ragnb.llms.base import Cursor, Delta, Partial, Text
-from ragnb.llms.openai_responses import Numbers, Response, read
+from ragnb.llms.openai_responses import Place, Response, read
 from ragnb.providers.clients import sse
 from ragnb.providers.faults import Provider
 
@@ -46,7 +46,7 @@ async def again(
 
     try:
         if cursor.position is not None or not partial.text:
-            numbers = Numbers(cursor.position)
+            place = Place(cursor.position)
             try:
                 after = openai.omit if cursor.position is None else cursor.position
                 call = client.responses.with_streaming_response.retrieve(
@@ -54,7 +54,7 @@ async def again(
                 )
                 async with call as response:
                     events = sse(response.http_response, patience)
-                    async with aclosing(read(events, provider, numbers)) as deltas:
+                    async with aclosing(read(events, provider, place)) as deltas:
                         async for delta in deltas:
                             yield delta
                 return
@@ -62,7 +62,7 @@ async def again(
                 pass  # too old to be streamed
             except ProviderError as error:
                 # A stream that ends before it began, as that of a cancelled response does.
-                if error.fault != "cut" or numbers.last != cursor.position:
+                if error.fault != "cut" or place.number != cursor.position:
                     raise
         async with aclosing(_poll(client, cursor.id, partial.text, provider, poll_interval)) as deltas:
             async for delta in deltas:

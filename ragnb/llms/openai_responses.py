@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Struct
 from ragnb.errors import ProviderError
 from ragnb.llms.base import Cursor, Delta, Stop, Text, Usage
 from ragnb.providers.faults import Provider, SentError, from_sent
+from ragnb.providers.numbering import in_order
 
 
 class _InputDetails(Struct):
@@ -76,13 +78,9 @@ class Response(Struct):
 _REASONS = {"max_output_tokens": "length"}
 
 
-class _Head(Struct):
-    type: str
-    sequence_number: int | None = None
-
-
 class _Event(Struct):
     type: str
+    sequence_number: int | None = None
     delta: str | None = None
     response: Response | None = None
     message: str | None = None
@@ -90,7 +88,6 @@ class _Event(Struct):
     error: SentError | None = None
 
 
-_head = msgspec.json.Decoder(_Head)
 _event = msgspec.json.Decoder(_Event)
 _USED = frozenset(
     (
@@ -101,58 +98,41 @@ _USED = frozenset(
         "response.failed",
         "response.incomplete",
         "response.cancelled",
+        "error",
     )
 )
 
 
-class Numbers:
-    """The numbers of a stream's events, which rise by one. ``last`` is that of the last one read, None
-    where they mean nothing."""
+@dataclass
+class Place:
+    """How far a stream was read: the number of its last event, None where that is not known."""
 
-    def __init__(self, last: int | None = None) -> None:
-        self.last = last
-        self._count = last is not None
-        self._are_void = False
-
-    def is_new(self, number: int | None, provider: Provider) -> bool:
-        """Whether the event of this number is to be read; one that came before is not. Raises a cut where
-        one is missing, so that the stream is read again from the last good one."""
-        if number is None or self._are_void:
-            return True
-        if self.last is None or number == self.last + 1:
-            self._count = self.last is not None
-            self.last = number
-            return True
-        if number > self.last:
-            raise provider.error("cut", f"event {number} came after event {self.last}")
-        if not self._count:  # the second event has the number of the first: this server does not count
-            self.last, self._are_void = None, True
-        return self._are_void
+    number: int | None = None
 
 
-async def read(
-    events: AsyncIterator[Any], provider: Provider, numbers: Numbers
-) -> AsyncGenerator[Delta, None]:
+async def read(events: AsyncIterator[Any], provider: Provider, place: Place) -> AsyncGenerator[Delta, None]:
     """Deltas of a Responses stream; its failures come as events, which are raised here."""
-    async for event in events:
+    async for event in in_order(events):
         if event.data.startswith("[DONE]"):
             break
-        head = _head.decode(event.data)
-        if head.type == "error":  # of the connection, with whatever number
-            data = _event.decode(event.data)
-            raise from_sent(
-                data.error or SentError(data.message, code=data.code), provider
-            )  # both are sent
-        if not numbers.is_new(head.sequence_number, provider) or head.type not in _USED:
+        if event.event not in _USED and event.event != "message":  # some servers do not name them
             continue
         data = _event.decode(event.data)
+        if data.type not in _USED:
+            continue
+        if data.type != "error":  # that is the connection's, with whatever number
+            place.number = data.sequence_number
         match data.type:
+            case "error":
+                raise from_sent(
+                    data.error or SentError(data.message, code=data.code), provider
+                )  # both are sent
             case "response.output_text.delta" | "response.refusal.delta":
                 if data.delta:
-                    yield Text(data.delta, numbers.last)
+                    yield Text(data.delta, place.number)
             case "response.created":
                 if data.response is not None and data.response.background:
-                    yield Cursor(data.response.id, numbers.last)
+                    yield Cursor(data.response.id, place.number)
             case _:
                 final = data.response or Response()
                 for delta in final.end(data.type.removeprefix("response."), provider):

@@ -46,9 +46,13 @@ def anchor(text: str, shortest: int = 48) -> str:
     text = text.rstrip()
     for length in range(shortest, _LONGEST_ANCHOR, 24):
         words = _from_a_word(text, length)
-        if text.count(words) == 1:
+        if _stands_once(words, text):
             return words
     return _from_a_word(text, _LONGEST_ANCHOR)
+
+
+def _stands_once(words: str, text: str) -> bool:
+    return text.find(words) == text.rfind(words)  # str.count would miss one that overlaps
 
 
 def _from_a_word(text: str, length: int) -> str:
@@ -68,7 +72,7 @@ def overlap(text: str, continuation: str) -> int:
     for length in range(min(len(text), len(continuation)), 0, -1):
         repeated = continuation[:length]
         if text.endswith(repeated):
-            return length if telling(repeated) and text.count(repeated) == 1 else 0
+            return length if telling(repeated) and _stands_once(repeated, text) else 0
     return 0
 
 

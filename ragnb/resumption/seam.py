@@ -27,7 +27,7 @@ class Trust(Enum):
     EVIDENCE = auto()
     """Nothing was agreed: only a repeat that cannot be chance is one."""
     REPLAY = auto()
-    """The whole answer comes again, the same."""
+    """What is out beyond the text that was sent comes again, the same."""
 
 
 class DivergedError(Exception):
@@ -45,7 +45,8 @@ class Seam:
     text
         What is out already.
     sent
-        The text that the model was given to continue: ``text``, or less white space at its end.
+        The text that the model was given to continue: ``text``, or less white space at its end; of a
+        replay what comes before that, by default nothing.
     anchor
         The last words, as they were asked for. See `ragnb.resumption.evidence.anchor`.
     echoes
@@ -57,8 +58,8 @@ class Seam:
     ) -> None:
         self._text = text
         self._trust = trust
-        self._sent = text if sent is None else sent
-        self._space = text[len(self._sent) :]
+        self._sent = sent if sent is not None else "" if trust is Trust.REPLAY else text
+        self._unsent = text[len(self._sent) :]
         self._anchor = anchor
         self._echoes = bool(self._sent) and (echoes or evidence.telling(self._sent))
         self._held = ""
@@ -141,15 +142,18 @@ class Seam:
         return self._after_space(start + evidence.overlap(self._sent, rest), complete)
 
     def _by_replay(self, complete: bool) -> int | None:
-        if self._held.startswith(self._text):
-            return len(self._text)
-        if not self._text.startswith(self._held) or complete:
+        again = self._unsent
+        if self._held and not self._held[0].isspace():
+            again = again.lstrip()  # what was sent ends before white space, which models drop
+        if self._held.startswith(again):
+            return len(again)
+        if not again.startswith(self._held) or complete:
             raise DivergedError
         return None
 
     def _after_space(self, start: int, complete: bool) -> int | None:
         """Leave out white space that is out already but was not sent."""
-        held, space = self._held, self._space
+        held, space = self._held, self._unsent
         if not space:
             return start
         end = start

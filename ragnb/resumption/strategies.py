@@ -11,15 +11,27 @@ from ragnb.resumption.breaker import Breaker, Breakers
 from ragnb.resumption.evidence import anchor
 from ragnb.resumption.policy import Retry
 from ragnb.resumption.seam import Seam, Trust
+from ragnb.sentences import is_ended
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A request to a model; ``strategy`` is None where nothing is out and it simply answers."""
+    """A request to a model; ``strategy`` is None where nothing is out and it simply answers.
+
+    ``loses`` is where the block begins in the text whose citations are lost, should the model not cite what
+    it says first.
+    """
 
     llm: LLM
     request: Request
     strategy: Strategy | None
+    loses: int | None = None
+
+    @property
+    def retells(self) -> bool:
+        """Whether the block that was cut is said again, for the sake of its citations."""
+        partial = self.request.partial
+        return partial is not None and partial.again is not None
 
     def seam(self, text: str) -> Seam:
         """What joins its answer to the text that is out."""
@@ -31,6 +43,8 @@ class Way:
                 return Seam(text, Trust.REPLAY)
             case "exact" if partial and partial.ids and partial.model == self.llm.name:
                 return Seam(text, Trust.CURSOR)  # it goes on from the tokens themselves
+            case "prefill" if partial is not None and self.retells:
+                return Seam(text, Trust.REPLAY, sent=partial.sent)
             case "exact" | "prefill":
                 sent = partial.sent if partial else ""
                 echoes = self.strategy == "prefill" and getattr(self.llm, "echoes", False)
@@ -52,6 +66,8 @@ class Ways:
         self._breakers = breakers
         self._retry = retry
         self._refused: set[Strategy] = set()
+        self._may_retell = True
+        self._lost: int | None = None
 
     def breaker(self) -> Breaker:
         """The breaker of the present model's provider."""
@@ -72,9 +88,16 @@ class Ways:
         """Whether the present model's provider keeps failing, and there is another model."""
         return len(self._llms) > 1 and self.breaker().is_open
 
-    def refuse(self, strategy: Strategy) -> None:
+    def refuse(self, way: Way) -> None:
         """The present model does not go on in this way."""
-        self._refused.add(strategy)
+        if way.retells:
+            self._may_retell = False
+        elif way.strategy is not None:
+            self._refused.add(way.strategy)
+
+    def lost(self, block: int | None) -> None:
+        """The citations of this block did not come: the model is to say it again."""
+        self._lost = block
 
     def same(self, partial: Partial) -> Way | None:
         """How the present model goes on, None if it cannot."""
@@ -84,7 +107,7 @@ class Ways:
         """How the next model that can goes on; from then on it is the present one."""
         while len(self._llms) > 1:
             del self._llms[0]
-            self._refused = set()
+            self._refused, self._may_retell = set(), True
             if self.breaker().allows() and (way := self._way(self._llms[0], partial)) is not None:
                 return way
         return None
@@ -105,5 +128,10 @@ class Ways:
 
     def _going_on(self, llm: LLM, partial: Partial, strategy: Strategy) -> Way:
         words = anchor(partial.text) if strategy == "instruction" else ""
-        going_on = replace(partial, strategy=strategy, anchor=words)
-        return Way(llm, replace(self._request, partial=going_on), strategy)
+        block = partial.block if strategy == "prefill" and llm.citing and self._may_retell else None
+        if block is not None and not partial.text[block:].strip():
+            block = None
+        # A model that is shown a whole sentence goes on with the next one, and never cites the one before.
+        is_whole = block is not None and (block == self._lost or is_ended(partial.text))
+        going_on = replace(partial, strategy=strategy, anchor=words, again=block if is_whole else None)
+        return Way(llm, replace(self._request, partial=going_on), strategy, None if is_whole else block)

@@ -137,6 +137,11 @@ class Simulator:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def faults(self) -> deque[Faults]:
+        """What the requests to come meet, in turn. More can be appended while it runs."""
+        return self._service.faults
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         """The requests so far, refused ones included."""
         return self._recording.requests

@@ -312,7 +312,7 @@ def failed_with_text():
     return record(
         "Refunds?",
         answer="Refunds are paid within five working days [1]. Dogs are welcome.",
-        faults=[ErrorEvent(12)],
+        faults=[ErrorEvent(12), *[Status(503)] * 3],
     )
 
 
@@ -320,7 +320,9 @@ def failed_with_text():
 def failed_in_code():
     """Cut while a fence is open."""
     return record(
-        "Refunds?", answer="See [1]:\n\n```python\nprice = 15\nprint(price)\n```\n", faults=[Cut(9)]
+        "Refunds?",
+        answer="See [1]:\n\n```python\nprice = 15\nprint(price)\n```\n",
+        faults=[Cut(9), *[Status(503)] * 3],
     )
 
 

@@ -14,12 +14,12 @@ from ragnb.citations import MarkerReader
 from ragnb.documents import Chunk, Document, Hit, Locator
 from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.events import AnyEvent, Cited, Finished, Quote, Retrieved, Retrying, Routed, Started, Token, Used
-from ragnb.resumption.policy import Retry
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import LLM
 from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.openai import OpenAILLM
 from ragnb.pipeline import RAGPipeline
+from ragnb.resumption.policy import Retry
 from ragnb.simulator import Simulator
 from ragnb.simulator.script import tokenize
 from ragnb.vectorstores.memory import InMemoryVectorStore

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ragnb.errors import ConfigurationError, ProviderError
-from ragnb.resumption.policy import Retry
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Request
 from ragnb.pipeline import RAGPipeline
+from ragnb.resumption.policy import Retry
 from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Html, Simulator, Status
 from tests.conftest import TEXTS, hits
 

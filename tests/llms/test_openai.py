@@ -11,7 +11,7 @@ from ragnb.llms.base import LLM, Partial, Request, Stop, Text
 from ragnb.llms.openai import OpenAILLM
 from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Html, Simulator, Status
 from tests.conftest import hits
-from tests.resumption.provider import events, going_on, text
+from tests.resumption.provider import events, text
 
 
 async def read(llm, request=None):
@@ -109,7 +109,7 @@ async def test_a_server_that_refuses_to_continue(continuation, status):
     """One that knows no unfinished turns is told to go on instead, once and for all."""
     answer = "Refunds are paid within five days. A bicycle costs 15 euros, and travels in the van."
     faults = [Cut(6), Status(status), Cut(12), None]
-    with Simulator(going_on(answer), faults=faults) as sim:
+    with Simulator(answer, faults=faults) as sim:
         llm = OpenAILLM("m", base_url=sim.url, continuation=continuation)
         log = await events(llm)
         await llm.aclose()

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from ragnb.answer import Answer
+from ragnb.engine import record
 from ragnb.errors import InvalidInputError, ProviderError
-from ragnb.events import Cited, Finished, Resumed, Retrying, Routed, Used
+from ragnb.events import Cited, Failed, Finished, Resumed, Retrying, Routed, Used
 from ragnb.generation import generate
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Partial, Request, Stop, Text, Usage
@@ -15,8 +17,8 @@ from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.breaker import Breaker, Breakers
 from ragnb.resumption.policy import Retry, Trouble
-from ragnb.simulator import CleanEnd, Cut, Simulator, Stall, Status
-from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, going_on, text
+from ragnb.simulator import CleanEnd, Cut, Exact, Preamble, Simulator, Stall, Status
+from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, text
 
 ANSWER = "Refunds are paid within five days [1]. A bicycle costs 15 euros, and it travels in the luggage van [2]. So."
 
@@ -31,7 +33,7 @@ async def models():
     made = []
 
     def make(kind=OpenAILLM, model="m", *, options=None, **simulator):
-        sim = Simulator(simulator.pop("answer", going_on(ANSWER)), **simulator).start()
+        sim = Simulator(simulator.pop("answer", ANSWER), **simulator).start()
         url = sim.url if kind is OpenAILLM else sim.anthropic_url
         llm = kind(model, base_url=url, api_key="test", **(options or {}))
         made.append((llm, sim))
@@ -50,6 +52,66 @@ async def test_a_fault_on_every_attempt(models):
         await events(llm)
     assert caught.value.fault == "overloaded"
     assert len(sim.requests) == 5  # cut, 503; text and cut, 500, 503
+
+
+async def test_a_failure_keeps_the_text_and_advises(models):
+    """Where no attempt helps, the log ends once, as failed: with what was said, and with what can be done."""
+    llm, _ = models(faults=[Cut(9), *[Status(503)] * 3])
+    answer = Answer()
+    await record(answer, generate([llm], Request("How?", PASSAGES), QUICKLY))
+    assert isinstance(answer.events[-1], Failed)
+    assert ANSWER.startswith(answer.text) and answer.text
+    assert answer.events[-1].advice
+    assert [event.seq for event in answer.events] == list(range(len(answer.events)))
+
+
+async def test_a_fault_on_every_attempt_ends_within_the_budget(models):
+    """However many attempts are allowed: the waits that are planned never add up to more than the budget."""
+    llm, sim = models(faults=[Cut(3), *[Status(503, retry_after=0.04)] * 500])
+    retry = Retry(attempts=500, initial=0.0, maximum=0.0, budget=0.3, failures=1000)
+    log = []
+    with pytest.raises(ProviderError):
+        async for event in generate([llm], Request("How?", PASSAGES), retry):
+            log.append(event)
+    assert sum(event.wait for event in only(log, Retrying)) <= retry.budget
+    assert 2 <= len(sim.requests) <= 10
+
+
+async def test_the_next_model_gets_the_citations_of_a_cut_block(models):
+    """A sentence that one of Anthropic's models was cut in is cited as a whole when another finishes it."""
+    answer = "Refunds are paid within five days [1]. So."
+    first, _ = models(AnthropicLLM, "claude-haiku-4-5", answer=answer, faults=[Cut(3), Status(401)])
+    second, _ = models(AnthropicLLM, "claude-opus-4-6", answer=answer)
+    assert cited(await events([first, second])) == cited(await events(second))
+
+
+@pytest.mark.parametrize(("cut", "requests"), [(3, 2), (6, 3), (8, 2)])
+async def test_a_block_that_was_cut_at_its_end(models, cut, requests):
+    """Mid-sentence the model goes on; where the block turns out to have been complete, or its sentence is, the
+    model says it again and cites it."""
+    answer = "Refunds are paid within five days [1] and more. It is so! [2] Yes."
+    calm, _ = models(AnthropicLLM, "claude-haiku-4-5", answer=answer)
+    llm, sim = models(AnthropicLLM, "claude-haiku-4-5", answer=answer, faults=[Cut(cut)])
+    undisturbed, log = await events(calm), await events(llm)
+    assert (text(log), cited(log)) == (text(undisturbed), cited(undisturbed))
+    assert len(sim.requests) == requests
+
+
+async def test_a_model_that_does_not_say_its_last_sentence_again(models):
+    """One that says something else is gone on with from all that is out: only that citation is missing."""
+    answer = "Bicycles are welcome on board. It is so! [2] Yes, it is."
+    llm, sim = models(
+        AnthropicLLM,
+        "claude-haiku-4-5",
+        answer=answer,
+        faults=[Cut(11), None],
+        continuation=[Preamble(), Exact()],
+    )
+    log = await events(llm)
+    assert text(log) == answer.replace(" [2]", "")
+    assert cited(log) == []
+    assert len(sim.requests) == 3
+    assert len([event for event in only(log, Used)]) == 3
 
 
 async def test_retry_after_beyond_the_budget(models):
@@ -93,7 +155,9 @@ async def test_another_provider_goes_on_with_the_citations(models):
     second, _ = models(AnthropicLLM, "claude-haiku-4-5", answer=ANSWER)
     log = await events([first, second])
     assert text(log) == ANSWER.replace(" [1]", "").replace(" [2]", "")
-    assert [one.chunk_ids for one in only(log, Cited)] == [one.chunk_ids for one in only(undisturbed, Cited)]
+    assert [one.chunk_ids for one in only(log, Cited)] == [
+        one.chunk_ids for one in only(undisturbed, Cited)
+    ]
 
 
 async def test_before_the_first_token_too(models):

@@ -162,6 +162,8 @@ def test_anchors():
     assert anchor("short") == "short"
     assert anchor("short ") == "short"
     assert anchor(SONG[:96]).startswith("Row, row") is False
+    twice = f"{WORDS}. {WORDS}. {WORDS}"[:147]
+    assert twice.find(anchor(twice)) == twice.rfind(anchor(twice))
     for text in ALL:
         for cut in range(1, len(text)):
             words = anchor(text[:cut])

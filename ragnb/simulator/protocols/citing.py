@@ -40,24 +40,23 @@ def blocks(tokens: Sequence[str], request: Json) -> list[Block]:
 
 
 def continued(whole: Sequence[Block], seam: Seam) -> list[Block]:
-    """The blocks that follow a seam in the text that is seen, the one that it divides first.
+    """The blocks that follow a seam in the text that is seen.
 
-    The rest of a divided block has all the citations of the block. Where the seam falls on its very
-    end they are lost: a model that sees the whole sentence goes on with the next one.
+    What is said again is cited again. The rest of a divided block has all the citations of the block. Where
+    the model begins at its very end they are lost: one that sees the whole sentence goes on with the next.
     """
-    kept: list[Block] = []
-    opening, end = seam.opening, 0
+    words, before = "".join(seam.opening), "".join(block.text for block in whole)[: seam.start]
+    again = next(n for n in range(len(words), -1, -1) if before.endswith(words[len(words) - n :]))
+    said = words[: len(words) - again]
+    kept = [Block(within(seam.opening, 0, len(said)))] if said else []
+    begin, end = seam.start - again, 0
     for block in whole:
         start, end = end, end + len(block.text)
-        if end <= seam.start:
-            continue
-        if start >= seam.start and opening:
-            kept.append(Block(opening))
-            opening = ()
-        rest = within(block.tokens, max(0, seam.start - start), len(block.text))
-        kept.append(Block((*opening, *rest), block.citations))
-        opening = ()
-    return [*kept, Block(opening)] if opening or not kept else kept
+        if end > begin:
+            kept.append(
+                Block(within(block.tokens, max(0, begin - start), len(block.text)), block.citations)
+            )
+    return kept or [Block(())]
 
 
 def _spans(text: str, results: int) -> Iterator[tuple[int, int, list[int]]]:
