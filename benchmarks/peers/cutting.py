@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
+
+from ragnb.simulator.resetting import reset
 
 _HEAD_END = b"\r\n\r\n"
 
@@ -76,6 +76,7 @@ class CuttingProxy:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         cut = self.cuts.popleft() if self.cuts else None
+        writer.transport.set_write_buffer_limits(high=0)  # draining then means that the kernel has it all
         there: asyncio.StreamWriter | None = None
         try:
             from_server, there = await asyncio.open_connection(*self._target)
@@ -108,7 +109,7 @@ class CuttingProxy:
             if allowed is not None and cut is not None:
                 self.made += 1
                 if cut.how == "rst":
-                    await _reset(writer)
+                    await reset(writer.get_extra_info("socket"))
                 return
 
 
@@ -156,10 +157,3 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-
-
-async def _reset(writer: asyncio.StreamWriter) -> None:
-    """Reset instead of close. A moment before, so that what was sent is read first."""
-    await asyncio.sleep(0.005)
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
