@@ -31,7 +31,7 @@ ANSWER = (
     "Row, row, row your boat, gently down the stream. Row, row, row your boat, gently down the stream. Merrily, "
     "words words words and words: that is all [3]."
 )
-AFTER = (0, 1, 2, 10, 40, 70)  # tokens
+AFTER = (0, 1, 2, 10, 40, 63, 70)  # tokens
 PATIENCE = 1.0  # seconds without a byte after which a client gives a provider up
 PACE = 400.0  # tokens per second
 
@@ -125,7 +125,8 @@ async def main() -> None:
             print(f"skipped: {peer.name}: {reason}")
     print(
         "\nThe 20 characters are repeated by a second provider that does not begin with the words that ragnb asks it\n"
-        "to begin with. After 70 tokens they stand in the answer twice: there they may be the song's own, and stay."
+        "to begin with. After 70 tokens they stand in the answer twice: a repeat may be the song's own. After 63 the\n"
+        "song's next line is the same as the words that were asked for, and may be taken for them."
     )
 
 
