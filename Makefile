@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 FRONTEND := ragnb/widget/frontend
 HOME_DEMO := build/demo
+PEERS := $(addprefix benchmarks/peers/,litellm_proxy.py transformers_serve.py fallbacks.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo lab test bench lint format clean notebooks frontend bundle chromium node
@@ -44,9 +45,9 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-## bench: every figure in the documents
+## bench: every figure in the documents; peers are installed under build/peers, or skipped
 bench: .venv/ready
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/*.py $(PEERS); do $(BIN)/python $$script || exit 1; done
 
 ## notebooks: execute them and save them with their outputs
 notebooks: .venv/ready
