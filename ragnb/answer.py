@@ -34,7 +34,7 @@ from ragnb.events import (
     to_json,
 )
 
-Status = Literal["running", "finished", "cancelled", "failed"]
+Status = Literal["running", "interrupted", "finished", "cancelled", "failed"]
 EventT = TypeVar("EventT", bound=AnyEvent)
 
 
@@ -70,7 +70,8 @@ class Answer:
     """One question's log. Text, citations, sources, timing, usage, cost and status follow from it.
 
     ``notes`` are sentences on what is wrong with the log itself: where its file was damaged, or could not
-    be written. ``is_read`` says that it was read from a file: nobody writes it, and it grows no more.
+    be written. ``is_read`` says that it was read from a file, and grows no more; ``is_interrupted`` that
+    its process is known to have ended before it did.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Answer:
         self._is_unwanted = False
         self.notes: tuple[str, ...] = ()
         self.is_read = False
+        self.is_interrupted = False
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class Answer:
         """
         self._journal = journal
         self._zero = self._clock() - (self._events[-1].at if self._events else 0.0)
-        self.is_read = False
+        self.is_read = self.is_interrupted = False
 
     def on_cancel(self, cancel: Callable[[], object]) -> None:
         """The writer's way to hear of `cancel`, also of one that came before. Called from any thread,
@@ -286,7 +288,7 @@ class Answer:
             case Failed():
                 return "failed"
             case _:
-                return "running"
+                return "interrupted" if self.is_interrupted else "running"
 
     @property
     def timing(self) -> Timing:

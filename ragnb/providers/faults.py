@@ -195,7 +195,7 @@ def from_exception(error: Exception, provider: Provider) -> ProviderError:
         case httpx2.SSEError() | httpx2.DecodingError():
             return provider.error("garbage")
         case httpx2.TransportError():
-            return provider.error("cut", str(cause))
+            return provider.error("cut")
         case json.JSONDecodeError() | UnicodeDecodeError() | msgspec.DecodeError():
             return provider.error("garbage")
     if type(error).__name__ == "APITimeoutError":

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary, ref
 
-from ragnb.answer import Answer
+from ragnb.answer import Answer, Status
 from ragnb.errors import AnswerInUseError
 from ragnb.events import AnyEvent, Started
 from ragnb.resumption import locks
 from ragnb.resumption.index import Index
-from ragnb.resumption.listing import AnswerList, Entry, State, entry, state
+from ragnb.resumption.listing import AnswerList, Entry, entry, state
 from ragnb.resumption.logfile import LogFile, unwritable
 from ragnb.resumption.memory import no_answer
 from ragnb.resumption.retention import Held, Keep, surplus
@@ -192,6 +192,7 @@ class Journal:
         except FileNotFoundError:
             raise no_answer(answer_id) from None
         if answer.events and not answer.ended and not is_written:
+            answer.is_interrupted = True
             advice = f"Its process ended before it did: rag.resume({answer_id!r}) goes on with it."
             answer.notes = (*answer.notes, advice)
         return answer
@@ -235,7 +236,7 @@ class Journal:
         answer = Answer.from_jsonl(lines)
         if b"\n" not in lines:
             return None  # killed before its first event
-        idle: State = "running" if is_written else "interrupted"
+        idle: Status = "running" if is_written else "interrupted"
         status = state(answer.events[-1] if answer.events else None) or idle
         written = datetime.fromtimestamp(facts.st_mtime, UTC)
         return entry(answer_id, answer, status, facts.st_size, written)

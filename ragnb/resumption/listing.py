@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, overload
+from typing import overload
 
 from msgspec import Struct
 
-from ragnb.answer import Answer
+from ragnb.answer import Answer, Status
 from ragnb.events import Cancelled, Failed, Finished, Started
 
-State = Literal["running", "interrupted", "finished", "cancelled", "failed"]
 _ID_TIME = "%Y%m%d-%H%M%S-%f"
 
 
@@ -25,7 +24,7 @@ class Entry(Struct, frozen=True):
     id: str
     key: str
     question: str
-    status: State
+    status: Status
     started: datetime
     ended: datetime | None = None
     cost: float | None = None
@@ -86,7 +85,7 @@ class AnswerList(Sequence[Answer]):
         ]
 
 
-def state(last: object) -> State | None:
+def state(last: object) -> Status | None:
     """The status that an answer's last event gives it; None where it is no end."""
     match last:
         case Finished():
@@ -100,7 +99,7 @@ def state(last: object) -> State | None:
 
 
 def entry(
-    answer_id: str, answer: Answer, status: State, size: int = 0, ended: datetime | None = None
+    answer_id: str, answer: Answer, status: Status, size: int = 0, ended: datetime | None = None
 ) -> Entry:
     """The line of an answer, from its log; ``ended`` is when its file was last written, if it is a file."""
     started, usage = answer.first(Started), answer.usage
