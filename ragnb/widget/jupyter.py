@@ -51,7 +51,8 @@ class JupyterCell:
                 spawn(_close(self._widget))
             self._finished = True
             if not self._keep_live:
-                self._widget = None  # places are kept as long as answers are, and a widget holds its answer
+                # Places are kept as long as answers are, so they must not hold them.
+                self._widget = self._ask_again = None
 
     async def afinish(self, answer: Answer) -> None:
         self.finish(answer)

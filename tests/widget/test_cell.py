@@ -296,6 +296,22 @@ def test_keep_live_and_ask_again(page):
     assert page.run("print(len(rag.answers()), rag.answers()[1].status)") == "2 finished\n"
 
 
+def test_a_frozen_cell_lets_go(page):
+    """When its cell is plain HTML, an answer no longer holds the pipeline that gave it."""
+    page.run("other = RAGPipeline(rag.llm, OpenAIEmbeddings(base_url=vectors.url), 'memory', home=None)")
+    page.run("sim.release_all(); other.add('Refunds.'); answer = other.ask('How?')")
+    comm = page.comms[widget(page)]
+    page.until(lambda: comm.closed)
+    check = """
+import gc, weakref
+held = weakref.ref(other)
+other = None
+gc.collect()
+print(held() is None, answer.status)
+"""
+    assert page.run(check) == "True finished\n"
+
+
 def test_messages_that_mean_nothing(page):
     """What a page of another version sends, or nonsense, does no harm."""
     _, comm = streaming(page, SOON)
