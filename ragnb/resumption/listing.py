@@ -11,6 +11,7 @@ from msgspec import Struct
 from ragnb.answer import Answer, Status
 from ragnb.events import Cancelled, Failed, Finished, Started
 
+_SHOWN = 50
 _ID_TIME = "%Y%m%d-%H%M%S-%f"
 
 
@@ -72,6 +73,12 @@ class AnswerList(Sequence[Answer]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
+        older = len(self) - _SHOWN
+        more = [f"{older:,} older ones, and:"] if older > 0 else []
+        return "\n".join([*more, *map(str, self.entries[-_SHOWN:]), *self._advice()]) or "no answers yet"
+
+    def __str__(self) -> str:
+        """All of them."""
         return "\n".join([*map(str, self.entries), *self._advice()]) or "no answers yet"
 
     def _advice(self) -> list[str]:

@@ -12,6 +12,7 @@ from ragnb.answer import Answer
 from ragnb.errors import AnswerInUseError, InvalidInputError, JournalError
 from ragnb.events import Token
 from ragnb.resumption.journal import Journal
+from ragnb.resumption.listing import AnswerList, entry
 from ragnb.resumption.retention import Keep
 from tests.resumption.samples import END, elsewhere, left, no_room_beyond, path, started, written
 
@@ -68,6 +69,13 @@ def test_listed_without_being_read(journal, monkeypatch):
     assert len(answers[5:]) == 15 and answers[5:] == answers[5:] and answers != answers[1:]
     assert "key 19" in repr(answers) and read == []
     assert answers[3].events == () and len(read) == 1
+
+
+def test_a_long_list_shows_its_newest(journal):
+    """Shown in a notebook, a list is bounded; printed, it is whole."""
+    listed = AnswerList([entry(f"{n:03}", Answer(), "failed") for n in range(70)], journal.answer)
+    assert repr(listed).startswith("20 older ones, and:\n020  failed") and repr(listed).count("\n") == 50
+    assert str(listed).startswith("000  failed") and str(listed).count("\n") == 69
 
 
 def test_an_empty_list(journal):
@@ -179,6 +187,7 @@ def test_one_writer(journal):
     script = """
 from pathlib import Path
 from ragnb.resumption.journal import Journal
+from ragnb.resumption.listing import AnswerList, entry
 from tests.resumption.samples import written
 journal = Journal(Path(sys.argv[1]))
 answer = written(journal, 2, "key", end=False)
