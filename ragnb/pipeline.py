@@ -50,9 +50,9 @@ class RAGPipeline:
     ----------
     llm
         A model, or its name: ``"openai:gpt-4.1-mini"``, ``"anthropic:…"``, ``"groq:…"``,
-        ``"cerebras:…"``, ``"ollama:…"``, ``"transformers:…"``, ``"extractive"``. Without one, the first
-        of ``OPENAI_API_KEY`` and ``ANTHROPIC_API_KEY`` that is set decides, else the extractive
-        answerer, which needs neither key nor network.
+        ``"cerebras:…"``, ``"mistral:…"``, ``"vllm:…"``, ``"ollama:…"``, ``"transformers:…"``,
+        ``"extractive"``. Without one, the first of ``OPENAI_API_KEY`` and ``ANTHROPIC_API_KEY`` that is set
+        decides, else the extractive answerer, which needs neither key nor network.
     embeddings
         An embedding model, or its name: one of sentence-transformers, or ``"openai:…"``.
     vectorstore
