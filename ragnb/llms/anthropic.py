@@ -13,7 +13,7 @@ from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
-from ragnb.providers.clients import PerLoop, api_key, sse
+from ragnb.providers.clients import PerLoop, api_key, sse, ssl_context
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
@@ -80,7 +80,9 @@ class AnthropicLLM:
         return f"{self.provider}:{self.model}"
 
     def warm_up(self) -> None:
-        import anthropic  # noqa: F401
+        import anthropic.resources.messages  # noqa: F401
+
+        ssl_context()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -132,13 +134,14 @@ class AnthropicLLM:
 
     def _connect(self) -> AsyncAnthropic:
         import httpx2
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
         return AsyncAnthropic(
             api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
+            http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
         )
 
 

@@ -16,7 +16,7 @@ import msgspec
 from ragnb.errors import ProviderError
 from ragnb.llms.base import Cursor, Delta, Partial, Text
 from ragnb.llms.openai_responses import Place, Response, read
-from ragnb.providers.clients import sse
+from ragnb.providers.clients import sse, ssl_context
 from ragnb.providers.faults import Provider
 
 if TYPE_CHECKING:
@@ -109,12 +109,16 @@ def cancel(client: AsyncOpenAI, response_id: str) -> None:
     """
 
     def call() -> None:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         with (
             suppress(Exception),
             OpenAI(
-                api_key=client.api_key, base_url=client.base_url, timeout=_CANCEL_TIMEOUT, max_retries=1
+                api_key=client.api_key,
+                base_url=client.base_url,
+                timeout=_CANCEL_TIMEOUT,
+                max_retries=1,
+                http_client=DefaultHttpxClient(verify=ssl_context()),
             ) as connected,
         ):
             connected.responses.cancel(response_id)

@@ -1,10 +1,11 @@
-"""What the providers' clients share: one client per event loop, and server-sent events."""
+"""What the providers' clients share: one client per event loop, certificates, and server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary, finalize
 
@@ -12,6 +13,8 @@ from ragnb.background import close_at_exit
 from ragnb.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 
@@ -57,6 +60,15 @@ def api_key(given: str | None, variable: str, base_url: str | None, provider: st
             f"Set the environment variable {variable}, or pass api_key=….",
         )
     return key or "none"
+
+
+@cache
+def ssl_context() -> ssl.SSLContext:
+    """The certificates that a client trusts by default, those of the environment included. All clients of
+    the process share them: to read them takes longer than a request."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
