@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -124,8 +125,12 @@ class AnthropicLLM:
         if self.temperature is not None:
             body["temperature"] = self.temperature
         try:
-            async with client.messages.with_streaming_response.create(**body, **self.options) as response:
-                async for delta in _read(sse(response.http_response, self.stall_timeout), blocks, provider):
+            async with (
+                client.messages.with_streaming_response.create(**body, **self.options) as response,
+                aclosing(sse(response.http_response, self.stall_timeout)) as events,
+                aclosing(_read(events, blocks, provider)) as deltas,
+            ):
+                async for delta in deltas:
                     yield delta
         except ProviderError:
             raise
@@ -226,7 +231,7 @@ _REASONS = {
 
 async def _read(
     events: AsyncIterator[Any], blocks: list[Spans], provider: Provider
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """Deltas of a Messages stream. A citation speaks of the whole content block it stands in, so it
     is passed on when that block ends."""
     counted = _Usage()

@@ -156,11 +156,13 @@ class OpenAILLM:
     async def _read_chat(
         self, client: AsyncOpenAI, request: Request, provider: Provider
     ) -> AsyncGenerator[Delta, None]:
-        async with self._chat(client, request) as response:
-            events = sse(response.http_response, self.stall_timeout)
-            async with aclosing(openai_chat.read(events, provider)) as deltas:
-                async for delta in deltas:
-                    yield delta
+        async with (
+            self._chat(client, request) as response,
+            aclosing(sse(response.http_response, self.stall_timeout)) as events,
+            aclosing(openai_chat.read(events, provider)) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
 
     async def _read_responses(
         self, client: AsyncOpenAI, request: Request, provider: Provider
@@ -187,12 +189,13 @@ class OpenAILLM:
     async def _created(
         self, client: AsyncOpenAI, request: Request, provider: Provider
     ) -> AsyncGenerator[Delta, None]:
-        async with self._responses(client, request) as response:
-            events = sse(response.http_response, self.stall_timeout)
-            place = openai_responses.Place()
-            async with aclosing(openai_responses.read(events, provider, place)) as deltas:
-                async for delta in deltas:
-                    yield delta
+        async with (
+            self._responses(client, request) as response,
+            aclosing(sse(response.http_response, self.stall_timeout)) as events,
+            aclosing(openai_responses.read(events, provider, openai_responses.Place())) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
 
     def _chat(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         # Only OpenAI itself refuses the older name for its newer models.

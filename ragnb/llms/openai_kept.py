@@ -52,11 +52,13 @@ async def again(
                 call = client.responses.with_streaming_response.retrieve(
                     cursor.id, stream=True, starting_after=after
                 )
-                async with call as response:
-                    events = sse(response.http_response, patience)
-                    async with aclosing(read(events, provider, place)) as deltas:
-                        async for delta in deltas:
-                            yield delta
+                async with (
+                    call as response,
+                    aclosing(sse(response.http_response, patience)) as events,
+                    aclosing(read(events, provider, place)) as deltas,
+                ):
+                    async for delta in deltas:
+                        yield delta
                 return
             except openai.BadRequestError:
                 pass  # too old to be streamed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import cache
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary, finalize
 
 from ragnb.background import close_at_exit
@@ -77,7 +78,7 @@ def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
         asyncio.run_coroutine_threadsafe(client.close(), loop)
 
 
-async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx2.ServerSentEvent]:
+async def sse(response: httpx2.Response, patience: float) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
     """The server-sent events of a response.
 
     Raises `httpx2.SSEError` if the response is of another type, `httpx2.TransportError` if it breaks, and
@@ -85,9 +86,9 @@ async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx
     """
     import httpx2
 
-    events = aiter(httpx2.EventSource(response))
     loop = asyncio.get_running_loop()
-    while True:
+    source = cast(AsyncGenerator[httpx2.ServerSentEvent, None], aiter(httpx2.EventSource(response)))
+    async with aclosing(source) as events:
         due = loop.time() + patience
         while True:
             try:
@@ -96,5 +97,5 @@ async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx
             except StopAsyncIteration:
                 return
             if event.event != "ping":
-                break
-        yield event
+                yield event
+                due = loop.time() + patience
