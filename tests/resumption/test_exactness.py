@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragnb.events import Resumed, Retrying, Token
-from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Simulator, tokenize
+from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Simulator, Stall, tokenize
 from tests.resumption.cases import (
     ANSWER,
     BEHAVIOURS,
@@ -45,11 +45,12 @@ def simulators() -> Iterator:
         sim.stop()
 
 
-async def damages(sim, protocol, faults):
+async def damages(sim, protocol, faults, stall_timeout=20.0):
     """What is wrong with each of the answers that meet these faults, one each."""
     llm = PROTOCOLS[protocol](sim)
     sim.faults.clear()
     undisturbed = await ask(llm)
+    llm.stall_timeout = stall_timeout
     found = []
     for fault in faults:
         sim.faults.append(fault)
@@ -123,6 +124,14 @@ async def test_cut_at_any_byte(simulators, case, cuts):
     if why_inexact(protocol, behaviour, text) is None:
         assert found == [Damage()] * len(faults)
     assert sum(wrong.lost for wrong in found) == 0
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_silent_at_any_token(protocol, simulators):
+    """A stream that falls silent is given up and gone on with as one that was cut. Few positions: each takes
+    as long as the model is waited for."""
+    faults = [Stall(n) for n in (0, 75, TOKENS - 1)]
+    assert not any(await damages(simulators("all"), protocol, faults, stall_timeout=0.3))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
