@@ -3,6 +3,7 @@
 Against a plain loop over the model's deltas, which reads citation markers too: CPU time of the thread that
 reads, on the real client and a local server. After a cut: the time to the next token beyond the wait before the
 attempt and beyond what the same request takes by itself, and how long each token is held once the seam is closed.
+A fallback is another model, warmed up, that was never asked before: its client and its connection are made then.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ REQUEST = Request(
 WORDS = "Refunds are paid within five days, and a bicycle costs fifteen euros in the luggage van. "
 LONG = WORDS * 100
 RETRY = Retry(initial=0.0, maximum=0.0)
+NEVER = Retry(attempts=1)  # the next model at once
 
 
 async def plain(llm):
@@ -77,6 +79,10 @@ async def overhead():
 class Watched(OpenAILLM):
     """Notes when each piece of text arrived."""
 
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.arrived = []
+
     async def stream(self, request):
         async for delta in super().stream(request):
             if isinstance(delta, Text):
@@ -84,7 +90,7 @@ class Watched(OpenAILLM):
             yield delta
 
 
-async def after_a_cut(continuation):
+async def after_a_cut(continuation, falls_back=False):
     """Milliseconds to the next token beyond the same request made directly, and that each token was held."""
     beyond, held = [], []
     tokens = tokenize(WORDS)
@@ -100,8 +106,13 @@ async def after_a_cut(continuation):
             pieces = len(tokenize(text)) if continuation == "instruction" else 0
             alone = llm.arrived[pieces] - begin
             sim.faults.append(Cut(cut))
-            llm.arrived, shown, wait, failed = [], [], 0.0, 0
-            async for event in generate([llm], REQUEST, RETRY):
+            llms, retry = [llm], RETRY
+            if falls_back:
+                llms, retry = [llm, Watched("other", base_url=sim.url, continuation=continuation)], NEVER
+                llms[1].warm_up()
+            goes_on = llms[-1]
+            goes_on.arrived, shown, wait, failed = [], [], 0.0, 0
+            async for event in generate(llms, REQUEST, retry):
                 match event:
                     case Token():
                         shown.append(time.perf_counter())
@@ -110,10 +121,15 @@ async def after_a_cut(continuation):
             beyond.append((shown[failed] - shown[failed - 1] - wait - alone) * 1e3)
             after = shown[failed + 1 :]
             held += [
-                (seen - came) * 1e3 for seen, came in zip(after, llm.arrived[-len(after) :], strict=True)
+                (seen - came) * 1e3
+                for seen, came in zip(after, goes_on.arrived[-len(after) :], strict=True)
             ]
+            if falls_back:
+                await goes_on.aclose()
         await llm.aclose()
-    print(f"  {continuation:12} {statistics.median(beyond):8.1f} {max(held):24.2f}")
+    print(
+        f"  {'fallback' if falls_back else continuation:12} {statistics.median(beyond):8.1f} {max(held):24.2f}"
+    )
 
 
 async def main():
@@ -122,6 +138,7 @@ async def main():
     print(f"  {'':12} {'beyond TTFT':>11} {'held':>21}   (limits 20 and none)")
     for continuation in ("exact", "instruction"):
         await after_a_cut(continuation)
+    await after_a_cut("instruction", falls_back=True)
 
 
 if __name__ == "__main__":

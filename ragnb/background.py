@@ -130,9 +130,12 @@ def plain_iterator(
         items = method(*args, **kwargs)
         arrived: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
         reading: list[asyncio.Task[Any]] = []
-        ended = threading.Event()
+        closed, ended = threading.Event(), threading.Event()
 
         async def read() -> None:
+            if closed.is_set():  # before this task was there to be cancelled
+                ended.set()
+                return
             reading.extend(task for task in (asyncio.current_task(),) if task is not None)
             try:
                 async with aclosing(items):
@@ -145,6 +148,7 @@ def plain_iterator(
                 ended.set()
 
         def cancel() -> None:
+            closed.set()
             for task in reading:
                 task.cancel()
 

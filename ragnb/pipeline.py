@@ -141,7 +141,8 @@ class RAGPipeline:
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
         self._answering.journal.tidy()
-        for load in (self.embeddings.warm_up, self.llm.warm_up):
+        models = (self.llm, *self.fallback)
+        for load in (self.embeddings.warm_up, *(model.warm_up for model in models)):
             try:
                 load()
             except Exception:

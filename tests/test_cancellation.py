@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 
 import pytest
 
+from ragnb import background
 from ragnb.events import Cancelled
 
 TOKENS = ["One", " two [1]", " three", " four", " five", " never let out"]
@@ -100,6 +102,38 @@ def test_cancel_at_once(wired):
         assert answer.status in ("cancelled", "finished")
 
 
+def test_interrupted_before_the_first_step(monkeypatch):
+    """An interrupt that falls between the start of the task that reads and its first step ends it all the same."""
+    begun, go_on = [], threading.Event()
+    loop = background._loop().loop
+    spawn, schedule = background.spawn, loop.call_soon_threadsafe
+
+    @background.plain_iterator
+    async def numbers():
+        begun.append(True)
+        yield 1
+        await asyncio.Event().wait()
+
+    async def hold():
+        go_on.wait()
+
+    def interrupted(work):
+        spawn(hold())
+        spawn(work)
+        raise KeyboardInterrupt
+
+    def scheduled(callback, *args, **context):
+        schedule(callback, *args, **context)
+        if getattr(callback, "__name__", "") == "cancel":
+            go_on.set()
+
+    monkeypatch.setattr(background, "spawn", interrupted)
+    monkeypatch.setattr(loop, "call_soon_threadsafe", scheduled)
+    with pytest.raises(KeyboardInterrupt):
+        next(numbers())
+    assert not begun
+
+
 SCRIPT = textwrap.dedent(
     """
     import sys
@@ -129,7 +163,7 @@ def test_interrupting_a_script(wired):
         text=True,
     )
     sim.release(1)
-    assert process.stdout.readline() == "One\n"
+    assert process.stdout.readline() == "One\n", process.communicate(timeout=60)[1]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert out == "cancelled One\n", err

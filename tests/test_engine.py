@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
 
 from ragnb.errors import ProviderError
 from ragnb.events import Cited, Failed, Retrying, Used
+from ragnb.llms.openai import OpenAILLM
+from ragnb.pipeline import RAGPipeline
 from ragnb.simulator import CleanEnd, Cut, ErrorEvent, Html, NeverAnswer, Stall, Status
 
 
@@ -153,7 +156,6 @@ def test_two_pipelines_share_nothing(wired):
 def test_a_reranker_decides_the_order(wired):
     """A reranker's order is in the log, and is what the model gets."""
     from ragnb.documents import Hit
-    from ragnb.pipeline import RAGPipeline
 
     class Backwards:
         name = "backwards"
@@ -170,6 +172,21 @@ def test_a_reranker_decides_the_order(wired):
     assert answer.sources[0].chunk.text in sim.requests[-1].json["messages"][-1]["content"]
 
 
+def test_all_models_are_warmed_up(wired):
+    """A model that only goes on with what another began is warmed up too, for then there is no time."""
+    rag, sim = wired()
+
+    class Warm(OpenAILLM):
+        def warm_up(self):
+            super().warm_up()
+            warmed.release()
+
+    warmed = threading.Semaphore(0)
+    llms = [Warm(name, base_url=sim.url) for name in "abc"]
+    RAGPipeline(llms[0], rag.embeddings.inner, rag.vectorstore, home=None, fallback=llms[1:])
+    assert all(warmed.acquire(timeout=10) for _ in llms)
+
+
 def test_a_part_that_raises_is_told(wired):
     """An exception that nobody foresaw ends the log with Failed, not with silence."""
     rag, _ = wired()
@@ -184,8 +201,6 @@ def test_a_part_that_raises_is_told(wired):
 
         def warm_up(self):
             pass
-
-    from ragnb.pipeline import RAGPipeline
 
     answer = RAGPipeline(Broken(), rag.embeddings.inner, rag.vectorstore, home=None).start("How?")
     assert answer.wait(timeout=10)

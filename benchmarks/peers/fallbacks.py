@@ -125,8 +125,7 @@ async def main() -> None:
             print(f"skipped: {peer.name}: {reason}")
     print(
         "\nThe 20 characters are repeated by a second provider that does not begin with the words that ragnb asks it\n"
-        "to begin with. After 70 tokens they stand in the answer twice: a repeat may be the song's own. After 63 the\n"
-        "song's next line is the same as the words that were asked for, and may be taken for them."
+        "to begin with."
     )
 
 

@@ -6,11 +6,12 @@ import os
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 import numpy as np
 
 from ragnb.embeddings.base import Vectors
-from ragnb.providers.clients import api_key
+from ragnb.providers.clients import api_key, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class OpenAIEmbeddings:
         return vector
 
     def warm_up(self) -> None:
-        import openai  # noqa: F401
+        import openai.resources.embeddings  # noqa: F401
+
+        ssl_context()
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         client = self._connect()
@@ -127,10 +130,17 @@ class OpenAIEmbeddings:
         return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
 
     def _connect(self) -> OpenAI:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         with self._lock:
             if self._client is None:
                 key = api_key(self._api_key, "OPENAI_API_KEY", self.base_url, "OpenAI's embeddings")
-                self._client = OpenAI(api_key=key, base_url=self.base_url, max_retries=2, timeout=60.0)
+                self._client = OpenAI(
+                    api_key=key,
+                    base_url=self.base_url,
+                    max_retries=2,
+                    timeout=60.0,
+                    http_client=DefaultHttpxClient(verify=ssl_context()),
+                )
+                finalize(self, self._client.close)
             return self._client

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
-from ragnb.providers.clients import PerLoop, api_key, sse
+from ragnb.providers.clients import PerLoop, api_key, sse, ssl_context
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
@@ -80,7 +81,9 @@ class AnthropicLLM:
         return f"{self.provider}:{self.model}"
 
     def warm_up(self) -> None:
-        import anthropic  # noqa: F401
+        import anthropic.resources.messages  # noqa: F401
+
+        ssl_context()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -122,8 +125,12 @@ class AnthropicLLM:
         if self.temperature is not None:
             body["temperature"] = self.temperature
         try:
-            async with client.messages.with_streaming_response.create(**body, **self.options) as response:
-                async for delta in _read(sse(response.http_response, self.stall_timeout), blocks, provider):
+            async with (
+                client.messages.with_streaming_response.create(**body, **self.options) as response,
+                aclosing(sse(response.http_response, self.stall_timeout)) as events,
+                aclosing(_read(events, blocks, provider)) as deltas,
+            ):
+                async for delta in deltas:
                     yield delta
         except ProviderError:
             raise
@@ -132,13 +139,14 @@ class AnthropicLLM:
 
     def _connect(self) -> AsyncAnthropic:
         import httpx2
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
         return AsyncAnthropic(
             api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
+            http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
         )
 
 
@@ -223,7 +231,7 @@ _REASONS = {
 
 async def _read(
     events: AsyncIterator[Any], blocks: list[Spans], provider: Provider
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """Deltas of a Messages stream. A citation speaks of the whole content block it stands in, so it
     is passed on when that block ends."""
     counted = _Usage()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import openai_chat, openai_kept, openai_responses, prompt
 from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy
-from ragnb.providers.clients import PerLoop, api_key, sse
+from ragnb.providers.clients import PerLoop, api_key, sse, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class OpenAILLM:
         return f"{self.provider}:{self.model}"
 
     def warm_up(self) -> None:
-        import openai  # noqa: F401
+        import_module(f"openai.resources.{self.api}")
+        ssl_context()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -141,23 +143,26 @@ class OpenAILLM:
 
     def _connect(self) -> AsyncOpenAI:
         import httpx2
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         return AsyncOpenAI(
             api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
+            http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
         )
 
     async def _read_chat(
         self, client: AsyncOpenAI, request: Request, provider: Provider
     ) -> AsyncGenerator[Delta, None]:
-        async with self._chat(client, request) as response:
-            events = sse(response.http_response, self.stall_timeout)
-            async with aclosing(openai_chat.read(events, provider)) as deltas:
-                async for delta in deltas:
-                    yield delta
+        async with (
+            self._chat(client, request) as response,
+            aclosing(sse(response.http_response, self.stall_timeout)) as events,
+            aclosing(openai_chat.read(events, provider)) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
 
     async def _read_responses(
         self, client: AsyncOpenAI, request: Request, provider: Provider
@@ -184,12 +189,13 @@ class OpenAILLM:
     async def _created(
         self, client: AsyncOpenAI, request: Request, provider: Provider
     ) -> AsyncGenerator[Delta, None]:
-        async with self._responses(client, request) as response:
-            events = sse(response.http_response, self.stall_timeout)
-            place = openai_responses.Place()
-            async with aclosing(openai_responses.read(events, provider, place)) as deltas:
-                async for delta in deltas:
-                    yield delta
+        async with (
+            self._responses(client, request) as response,
+            aclosing(sse(response.http_response, self.stall_timeout)) as events,
+            aclosing(openai_responses.read(events, provider, openai_responses.Place())) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
 
     def _chat(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         # Only OpenAI itself refuses the older name for its newer models.

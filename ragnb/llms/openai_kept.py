@@ -16,7 +16,7 @@ import msgspec
 from ragnb.errors import ProviderError
 from ragnb.llms.base import Cursor, Delta, Partial, Text
 from ragnb.llms.openai_responses import Place, Response, read
-from ragnb.providers.clients import sse
+from ragnb.providers.clients import sse, ssl_context
 from ragnb.providers.faults import Provider
 
 if TYPE_CHECKING:
@@ -52,11 +52,13 @@ async def again(
                 call = client.responses.with_streaming_response.retrieve(
                     cursor.id, stream=True, starting_after=after
                 )
-                async with call as response:
-                    events = sse(response.http_response, patience)
-                    async with aclosing(read(events, provider, place)) as deltas:
-                        async for delta in deltas:
-                            yield delta
+                async with (
+                    call as response,
+                    aclosing(sse(response.http_response, patience)) as events,
+                    aclosing(read(events, provider, place)) as deltas,
+                ):
+                    async for delta in deltas:
+                        yield delta
                 return
             except openai.BadRequestError:
                 pass  # too old to be streamed
@@ -109,12 +111,16 @@ def cancel(client: AsyncOpenAI, response_id: str) -> None:
     """
 
     def call() -> None:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         with (
             suppress(Exception),
             OpenAI(
-                api_key=client.api_key, base_url=client.base_url, timeout=_CANCEL_TIMEOUT, max_retries=1
+                api_key=client.api_key,
+                base_url=client.base_url,
+                timeout=_CANCEL_TIMEOUT,
+                max_retries=1,
+                http_client=DefaultHttpxClient(verify=ssl_context()),
             ) as connected,
         ):
             connected.responses.cancel(response_id)

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,30 +113,31 @@ class Place:
 
 async def read(events: AsyncIterator[Any], provider: Provider, place: Place) -> AsyncGenerator[Delta, None]:
     """Deltas of a Responses stream; its failures come as events, which are raised here."""
-    async for event in in_order(events):
-        if event.data.startswith("[DONE]"):
-            break
-        if event.event not in _USED and event.event != "message":  # some servers do not name them
-            continue
-        data = _event.decode(event.data)
-        if data.type not in _USED:
-            continue
-        if data.type != "error":  # that is the connection's, with whatever number
-            place.number = data.sequence_number
-        match data.type:
-            case "error":
-                raise from_sent(
-                    data.error or SentError(data.message, code=data.code), provider
-                )  # both are sent
-            case "response.output_text.delta" | "response.refusal.delta":
-                if data.delta:
-                    yield Text(data.delta, place.number)
-            case "response.created":
-                if data.response is not None and data.response.background:
-                    yield Cursor(data.response.id, place.number)
-            case _:
-                final = data.response or Response()
-                for delta in final.end(data.type.removeprefix("response."), provider):
-                    yield delta
-                return
+    async with aclosing(in_order(events)) as ordered:
+        async for event in ordered:
+            if event.data.startswith("[DONE]"):
+                break
+            if event.event not in _USED and event.event != "message":  # some servers do not name them
+                continue
+            data = _event.decode(event.data)
+            if data.type not in _USED:
+                continue
+            if data.type != "error":  # that is the connection's, with whatever number
+                place.number = data.sequence_number
+            match data.type:
+                case "error":
+                    raise from_sent(
+                        data.error or SentError(data.message, code=data.code), provider
+                    )  # both are sent
+                case "response.output_text.delta" | "response.refusal.delta":
+                    if data.delta:
+                        yield Text(data.delta, place.number)
+                case "response.created":
+                    if data.response is not None and data.response.background:
+                        yield Cursor(data.response.id, place.number)
+                case _:
+                    final = data.response or Response()
+                    for delta in final.end(data.type.removeprefix("response."), provider):
+                        yield delta
+                    return
     raise provider.error("cut")

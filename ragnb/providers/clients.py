@@ -1,17 +1,21 @@
-"""What the providers' clients share: one client per event loop, and server-sent events."""
+"""What the providers' clients share: one client per event loop, certificates, and server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import cache
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary, finalize
 
 from ragnb.background import close_at_exit
 from ragnb.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 
@@ -59,13 +63,22 @@ def api_key(given: str | None, variable: str, base_url: str | None, provider: st
     return key or "none"
 
 
+@cache
+def ssl_context() -> ssl.SSLContext:
+    """The certificates that a client trusts by default, those of the environment included. All clients of
+    the process share them: to read them takes longer than a request."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
 def _close(loop: asyncio.AbstractEventLoop, client: Client) -> None:
     """Close the connections of a model that nobody holds any more."""
     if loop.is_running():
         asyncio.run_coroutine_threadsafe(client.close(), loop)
 
 
-async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx2.ServerSentEvent]:
+async def sse(response: httpx2.Response, patience: float) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
     """The server-sent events of a response.
 
     Raises `httpx2.SSEError` if the response is of another type, `httpx2.TransportError` if it breaks, and
@@ -73,9 +86,9 @@ async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx
     """
     import httpx2
 
-    events = aiter(httpx2.EventSource(response))
     loop = asyncio.get_running_loop()
-    while True:
+    source = cast(AsyncGenerator[httpx2.ServerSentEvent, None], aiter(httpx2.EventSource(response)))
+    async with aclosing(source) as events:
         due = loop.time() + patience
         while True:
             try:
@@ -84,5 +97,5 @@ async def sse(response: httpx2.Response, patience: float) -> AsyncIterator[httpx
             except StopAsyncIteration:
                 return
             if event.event != "ping":
-                break
-        yield event
+                yield event
+                due = loop.time() + patience

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +18,9 @@ class _Numbered(msgspec.Struct):
 _numbered = msgspec.json.Decoder(_Numbered)
 
 
-async def in_order(events: AsyncIterator[httpx2.ServerSentEvent]) -> AsyncIterator[httpx2.ServerSentEvent]:
+async def in_order(
+    events: AsyncIterator[httpx2.ServerSentEvent],
+) -> AsyncGenerator[httpx2.ServerSentEvent, None]:
     """The events as they were numbered.
 
     One whose number is too high waits for the next event. If that is not the missing one, the numbers have

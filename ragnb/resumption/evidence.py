@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _CHANCE = 12  # letters of an alphabet that two texts share by chance at most
 _LONGEST_ANCHOR = 200  # characters
 _WIDE = 0x2E80  # from here on a character stands for a syllable or a word, and tells twice as much
-_JUNK = " \t\r\n\"'“”„«»‘’`…."
+_WRAPPING = re.compile(r"(?:[\s\"'“”„«»‘’`…]|\.{2,})*")
 
 # Nobody begins the middle of an answer so: an opening word, a word for going on, a colon or a new line.
 _PREAMBLE = re.compile(
@@ -82,11 +83,16 @@ def preamble(continuation: str) -> int:
     return found.end() if found and _GOING_ON.search(found[0]) else 0
 
 
-def find(words: str, continuation: str) -> re.Match[str] | None:
+def finds(words: str, continuation: str) -> Iterator[re.Match[str]]:
     """Where the words stand in the continuation, with whatever white space between them."""
-    return re.search(r"\s+".join(map(re.escape, words.split())), continuation)
+    return re.finditer(r"\s+".join(map(re.escape, words.split())), continuation)
+
+
+def ends_with(text: str, words: str) -> bool:
+    """Whether the text ends with these words, with whatever white space between them."""
+    return " ".join(text.split()).endswith(" ".join(words.split()))
 
 
 def is_wrapping(text: str) -> bool:
-    """Whether it is nothing but quotation marks, dots and white space."""
-    return not text.strip(_JUNK)
+    """Whether it is nothing but quotation marks, white space and dots; a single one ends a sentence."""
+    return _WRAPPING.fullmatch(text) is not None

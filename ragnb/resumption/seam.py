@@ -113,19 +113,19 @@ class Seam:
         held = self._held
         if not self._anchor:
             return self._after_space(0, complete)
-        found = evidence.find(self._anchor, held)
-        if found is not None and self._is_before_the_anchor(held[: found.start()]):
-            return self._after_space(found.end(), complete)
+        for found in evidence.finds(self._anchor, held):
+            if self._is_before_the_anchor(held[: found.start()]):
+                return self._after_space(found.end(), complete)
         if complete or (len(held) > _PATIENCE + len(self._anchor) and held.lstrip() not in self._text):
             return self._without_agreement(complete)
         return None
 
     def _is_before_the_anchor(self, said: str) -> bool:
-        """Whether this may come before the last words: quotation marks, a longer repeat, a preamble."""
-        if evidence.is_wrapping(said) or evidence.preamble(said) == len(said):
-            return True
+        """Whether this is nothing new: a preamble, quotation marks, what comes before the last words in the
+        text. After anything else these words are the answer's own, which says them again."""
+        said = said[evidence.preamble(said) :]
         earlier = self._sent[: self._sent.rfind(self._anchor)]
-        return earlier.endswith(said.lstrip()) or evidence.telling(self._anchor)
+        return evidence.is_wrapping(said) or evidence.ends_with(earlier, said)
 
     def _by_evidence(self, complete: bool) -> int | None:
         start = evidence.preamble(self._held)

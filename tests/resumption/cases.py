@@ -87,8 +87,8 @@ _UNNUMBERED = "Its events carry no number: the text stands as it came."
 _TRUSTED = "The server was asked to continue the text and is trusted: what it says stands as it came."
 _FIVE = "Five characters may be the model's own: they stand twice."
 _NO_ANCHOR = (
-    "The rest is taken as it comes. Where the text soon says its last words once more, what stands between "
-    "is lost; and so is the citation of a sentence that was cut after its last word."
+    "The rest is taken as it comes. The citation of a sentence that was cut after its last word is lost; and "
+    "where the text says its last words again right there, that is what a model says that begins with them."
 )
 INEXACT = {
     **{
@@ -116,6 +116,18 @@ INEXACT = {
     },
 }
 """What cannot be continued exactly, by protocol and by what goes wrong, and what happens there."""
+_NO_SPACE = "White space that the model does not say is nowhere to be had."
+LOSING = {
+    **{
+        (protocol, "swallows white space"): _NO_SPACE
+        for protocol in ("chat, exact", "chat, prefix", "Anthropic, prefill")
+    },
+    **{
+        (protocol, "no anchor"): _NO_ANCHOR
+        for protocol in ("chat, instructed", "Responses, instructed", "Anthropic, instructed")
+    },
+}
+"""Those of them in which characters may be lost; in all others some stand twice at most."""
 _OWN = "A text that repeats itself: what the model repeats may be its own, and stands or goes by chance."
 
 
@@ -124,6 +136,11 @@ def why_inexact(protocol: str, what: str, text: str = "all") -> str | None:
     if text != "all" and what.startswith("repeats") and protocol != "Responses, cursor":
         return _OWN
     return INEXACT.get((protocol, what))
+
+
+def may_lose(protocol: str, what: str, text: str = "all") -> bool:
+    """Whether characters may be lost."""
+    return (protocol, what) in LOSING or why_inexact(protocol, what, text) == _OWN
 
 
 @dataclass(frozen=True)
@@ -150,12 +167,12 @@ async def ask(llm: LLM) -> Answer:
 
 def damage(answer: Answer, undisturbed: Answer) -> Damage:
     """How the answer differs from the undisturbed one."""
-    lost = duplicated = 0
-    if answer.text != undisturbed.text:
+    characters = iter(answer.text)
+    if all(character in characters for character in undisturbed.text):  # all there, in order
+        same = len(undisturbed.text)
+    else:
         matcher = SequenceMatcher(None, undisturbed.text, answer.text, autojunk=False)
-        for kind, start, end, other, last in matcher.get_opcodes():
-            if kind != "equal":
-                lost += end - start
-                duplicated += last - other
+        same = sum(block.size for block in matcher.get_matching_blocks())
+    lost, duplicated = len(undisturbed.text) - same, len(answer.text) - same
     wrong = set(cited(list(answer.events))) ^ set(cited(list(undisturbed.events)))
     return Damage(lost, duplicated, len(wrong))

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from ragnb.resumption.evidence import anchor, is_repetition, overlap, preamble, telling
 from ragnb.resumption.seam import DivergedError, Seam, Trust
+from ragnb.simulator.continuation import opening
+from tests.resumption.cases import ANSWER, BEHAVIOURS
 from tests.resumption.texts import ALL, CJK, CODE, EMOJI, PROSE, SONG, WORDS, pieces
 
 TRULY = [PROSE, EMOJI, CJK, CODE]  # no beginning of them comes twice
@@ -74,6 +76,64 @@ def test_more_than_the_anchor_repeated(text):
         words = anchor(out, shortest=20)
         for start in range(0, len(out.rstrip()) - len(words) + 1, 5):
             assert join(out, text[start:], Trust.ANCHOR, sent=out.rstrip(), anchor=words) == text
+
+
+def is_lost(text, cut, how, trust):
+    """Whether any of the rest does not stand when a model goes on like this; None where a model that says
+    more of the last words again would say just the same."""
+    out, sent = text[:cut], text[:cut].rstrip()
+    words = anchor(out) if trust is Trust.ANCHOR else ""
+    begins = opening(how, sent, words)
+    rest = text[len(sent) :]
+    continuation = begins.words + (rest.lstrip() if begins.strip_rest else rest)
+    said, again = len(begins.words.strip()), continuation.lstrip()
+    for length in range(said + 1, len(sent) + 1):
+        last = sent[-length:]
+        if not again.startswith(last):
+            continue
+        if (telling(sent) and last == sent) or (
+            trust is Trust.ANCHOR and (telling(last) or last.endswith(words))
+        ):
+            return None
+    joined = join(out, continuation, trust, 1000, sent=sent, anchor=words)
+    return not joined.endswith(text[cut:].lstrip() if begins.strip_rest else text[cut:])
+
+
+@pytest.mark.parametrize("trust", [Trust.ANCHOR, Trust.PROTOCOL])
+@pytest.mark.parametrize("how", BEHAVIOURS.values(), ids=BEHAVIOURS)
+@pytest.mark.parametrize("text", [ANSWER, *ALL, f"{SONG}\n\n{SONG}"])
+def test_nothing_is_lost(text, how, trust):
+    """However a model goes on, what it says that is new stands: rather something twice than something lost."""
+    cuts = [cut for cut in range(1, len(text)) if text[:cut].strip()]
+    lost = {cut: is_lost(text, cut, how, trust) for cut in cuts}
+    assert [cut for cut in cuts if lost[cut]] == []
+    assert [*lost.values()].count(None) < len(cuts) / 2
+
+
+@given(
+    REPEATING,
+    st.integers(0, 500),
+    st.sampled_from([*BEHAVIOURS.values()]),
+    st.sampled_from([Trust.ANCHOR, Trust.PROTOCOL]),
+)
+def test_nothing_is_lost_of_texts_that_repeat_themselves(text, cut, how, trust):
+    """Nor where a text says the same again, unless it does so right at the cut."""
+    cut %= len(text) + 1
+    if text[:cut].strip():
+        assert not is_lost(text, cut, how, trust)
+
+
+def test_the_same_line_later_is_not_the_last_words():
+    """The words that were asked for, after something new, are the answer's own."""
+    line = "Row, row, row your boat, gently down the stream."
+    continuation = f" down the stream. Life is but a dream. {line} Merrily."
+    assert (
+        join(line, continuation, Trust.ANCHOR, anchor=line)
+        == f"{line} Life is but a dream. {line} Merrily."
+    )
+    assert (
+        join(line[:-1], f". {line} Merrily.", Trust.ANCHOR, anchor=line[:-1]) == f"{line} {line} Merrily."
+    )
 
 
 @pytest.mark.parametrize("text", [PROSE, CJK])

@@ -281,7 +281,13 @@ ask = {"model": "m", "input": "a", "stream": True, "background": True}
 with Simulator("One two.", gate=True) as sim, httpx2.Client(base_url=sim.url) as client:
     with client.stream("POST", "/responses", json=ask) as response:
         next(response.iter_lines())
-import gc
+import gc, socket
+for _ in range(20):
+    with Simulator("One two.") as sim:
+        address = httpx2.URL(sim.url)
+        clients = [socket.create_connection((address.host, address.port)) for _ in range(3)]
+    for client in clients:
+        client.close()
 gc.collect()
 """
     flags = ["-X", "dev", "-W", "error"]
