@@ -154,9 +154,11 @@ class Written:
         """
         start, end = max(0, citation.start + shift), citation.end + shift
         if seam and not self.text[seam:start].strip():
-            if end <= seam and self._is_out(start, citation):
+            said, start = start, self._beginning(start, end, seam)
+            if self._cut is not None and self._cut < end <= seam and not self.text[end:seam].strip():
+                self._cut, self._had_blocks = None, True  # it was whole: what comes next is another block
+            if end <= seam and self._is_out(said, citation):
                 return []
-            start = self._beginning(start, end, seam)
         place = (start, end, citation.number, citation.quote_start, citation.quote_end)
         if end <= start or place in self._cited:
             return []

@@ -97,7 +97,9 @@ class AnthropicLLM:
 
         Cut between a sentence and its citations, a model that goes on with its own turn is shown less, and
         says the sentence again. One that says something else goes on with all that is out: that citation is
-        then missing, as it is where an instructed model does not begin with the last words.
+        then missing, as it is where an instructed model does not begin with the last words. And cut exactly
+        between two cited parts of one sentence, it is not known that the first one was whole: the citations
+        of the second count for both.
         """
         return ("prefill", "instruction") if self._takes_prefill() else ("instruction",)
 

@@ -73,6 +73,23 @@ async def test_cut_at_every_token(protocol, simulators):
     assert {n: wrong for n, wrong in enumerate(found) if wrong} == {}
 
 
+@pytest.mark.parametrize(
+    ("protocol", "inexact"),
+    [("Anthropic, instructed", []), ("Anthropic, prefill", ["within five days", "costs 15 euros"])],
+)
+async def test_cut_between_two_cited_parts_of_a_sentence(protocol, inexact):
+    """An instructed model says where the first part ends. To one that goes on with its own turn nobody says so,
+    and the citations of the second count for both."""
+    text = "Refunds are paid within five days [1]: a bicycle costs 15 euros [2], and a Flex ticket comes back [1]."
+    shown = tokenize(
+        "Refunds are paid within five days: a bicycle costs 15 euros, and a Flex ticket comes back."
+    )
+    with Simulator(text) as sim:
+        found = await damages(sim, protocol, [Cut(n) for n in range(len(shown))])
+    wrong = ["".join(shown[:n]) for n, one in enumerate(found) if one]
+    assert [said.endswith(end) for said, end in zip(wrong, inexact, strict=True)] == [True] * len(inexact)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_what_cannot_be_exact_is_named(protocol, simulators):
     """Whatever the model says at the seam, and however events are disturbed, only what is named goes wrong;
