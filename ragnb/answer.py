@@ -7,6 +7,7 @@ thread or event loop, each at its own position. A reader that comes late replays
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from ragnb.background import BLINK
 from ragnb.documents import Hit
 from ragnb.events import (
     AnyEvent,
@@ -162,13 +164,15 @@ class Answer:
 
         Returns False if ``timeout`` seconds went by without it.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         while not self.ended and (start is None or len(self._events) <= start):
             arrived = threading.Event()
             if self._when_longer_than(len(self._events) if start is None else start, arrived.set):
-                left = None if deadline is None else deadline - time.monotonic()
-                if not arrived.wait(left):
-                    return False
+                while not arrived.wait(
+                    BLINK if deadline is None else min(BLINK, deadline - time.monotonic())
+                ):
+                    if deadline is not None and time.monotonic() >= deadline:
+                        return False
         return True
 
     def __await__(self) -> Generator[Any, None, Answer]:

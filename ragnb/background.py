@@ -13,8 +13,8 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future, wait
-from contextlib import aclosing
-from queue import SimpleQueue
+from contextlib import aclosing, suppress
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -27,6 +27,10 @@ class Closable(Protocol):
 
     async def aclose(self) -> None: ...
 
+
+# Seconds. An interrupt that comes between a thread's last look and its wait for a lock does not wake it
+# (CPython looks only before), so nobody waits longer than this without another look.
+BLINK = 0.2
 
 _open: WeakSet[Closable] = WeakSet()
 
@@ -99,6 +103,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         )
     future = spawn(work)
     try:
+        while not wait([future], timeout=BLINK).done:
+            pass
         return future.result()
     except BaseException:
         future.cancel()
@@ -114,6 +120,12 @@ def plain(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         return run(method(*args, **kwargs))
 
     return twin
+
+
+def _next(arrived: SimpleQueue[T]) -> T:
+    while True:
+        with suppress(Empty):
+            return arrived.get(timeout=BLINK)
 
 
 def plain_iterator(
@@ -154,7 +166,7 @@ def plain_iterator(
 
         try:
             spawn(read())
-            while (item := arrived.get()) is not None:
+            while (item := _next(arrived)) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item[0]

@@ -11,7 +11,7 @@ from weakref import finalize
 import numpy as np
 
 from ragnb.embeddings.base import Vectors
-from ragnb.providers.clients import api_key, ssl_context
+from ragnb.providers.clients import api_key, load, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ class OpenAIEmbeddings:
         return vector
 
     def warm_up(self) -> None:
-        import openai.resources.embeddings  # noqa: F401
-
-        ssl_context()
+        load("openai.resources.embeddings")
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         client = self._connect()
@@ -130,6 +128,7 @@ class OpenAIEmbeddings:
         return (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
 
     def _connect(self) -> OpenAI:
+        self.warm_up()
         from openai import DefaultHttpxClient, OpenAI
 
         with self._lock:

@@ -14,7 +14,7 @@ from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
-from ragnb.providers.clients import PerLoop, api_key, sse, ssl_context
+from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
@@ -81,9 +81,7 @@ class AnthropicLLM:
         return f"{self.provider}:{self.model}"
 
     def warm_up(self) -> None:
-        import anthropic.resources.messages  # noqa: F401
-
-        ssl_context()
+        load("anthropic.resources.messages")
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -140,6 +138,7 @@ class AnthropicLLM:
             raise from_exception(error, provider) from error
 
     def _connect(self) -> AsyncAnthropic:
+        self.warm_up()
         import httpx2
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 

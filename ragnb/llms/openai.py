@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import openai_chat, openai_kept, openai_responses, prompt
 from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy
-from ragnb.providers.clients import PerLoop, api_key, sse, ssl_context
+from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
@@ -108,8 +107,7 @@ class OpenAILLM:
         return f"{self.provider}:{self.model}"
 
     def warm_up(self) -> None:
-        import_module(f"openai.resources.{self.api}")
-        ssl_context()
+        load(f"openai.resources.{self.api}")
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -142,6 +140,7 @@ class OpenAILLM:
             raise from_exception(error, provider) from error
 
     def _connect(self) -> AsyncOpenAI:
+        self.warm_up()
         import httpx2
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary, finalize
 
@@ -61,6 +63,18 @@ def api_key(given: str | None, variable: str, base_url: str | None, provider: st
             f"Set the environment variable {variable}, or pass api_key=….",
         )
     return key or "none"
+
+
+_loading = threading.Lock()
+
+
+def load(*modules: str) -> None:
+    """Import parts of an SDK, and read the certificates. One thread at a time: the warm-up and the first
+    request that import parts of one SDK at once can meet a module that is half there."""
+    with _loading:
+        for module in modules:
+            import_module(module)
+        ssl_context()
 
 
 @cache
