@@ -19,6 +19,10 @@ from ragnb.embeddings.base import Embeddings
 from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.engine import Engine
 from ragnb.errors import ConfigurationError, InvalidInputError
+from ragnb.evaluation import proposing, running
+from ragnb.evaluation.judge import Judge
+from ragnb.evaluation.questions import QuestionList
+from ragnb.evaluation.result import Evaluation
 from ragnb.events import AnyEvent, Failed, Started, Token
 from ragnb.ingest import library
 from ragnb.ingest.indexing import Indexer
@@ -352,6 +356,59 @@ class RAGPipeline:
         """
         return self._answering.journal.answers()
 
+    # ---- how good it is --------------------------------------------------------------------------
+
+    async def aevaluate(
+        self,
+        questions: running.Given,
+        *,
+        name: str = "",
+        k: int | None = None,
+        key: str | None = None,
+        judge: LLM | str | None = None,
+        retrieval_only: bool = False,
+        concurrency: int = 1,
+    ) -> Evaluation:
+        """Ask questions whose answers are known, and measure what is found, cited and answered, how fast
+        and for how much; see `Evaluation`.
+
+        ``questions`` is a file of them (`read_questions`), a BEIR folder (retrieval alone is measured, by
+        document), or a list. With a ``key``, answers that are there are not asked for again, as in `start`:
+        an evaluation that was interrupted goes on where it was. It should name the state of the documents
+        too. ``judge`` is a model that says of each answer whether it is right. ``retrieval_only`` calls
+        no model. ``concurrency`` is how many questions are asked at once; times are those of one reader
+        where it is 1.
+
+        Raises `InvalidInputError` for questions that cannot be used, with the numbers of their lines.
+        """
+        chosen = None if judge is None else parts.llm(judge, self.embeddings)[0]
+        file = None if self.home is None else self.home / "verdicts.jsonl"
+        return await running.evaluate(
+            self._answering,
+            questions,
+            k=self.k if k is None else _checked_k(k),
+            name=name,
+            key=key,
+            judge=Judge(chosen, self._retry, file) if chosen else None,
+            retrieval_only=retrieval_only,
+            concurrency=concurrency,
+        )
+
+    async def apropose_questions(
+        self, n: int = 20, *, llm: LLM | str | None = None, seed: int = 0
+    ) -> QuestionList:
+        """Questions about the documents of the index with their gold quotes, spread over the documents,
+        to be edited by hand and saved: ``rag.propose_questions(20).save("questions.jsonl")``.
+
+        A model writes them: ``llm``, or else the pipeline's own. Where that is the extractive answerer,
+        they are gaps in sentences and names of sections. The same ``seed`` draws the same passages.
+        """
+        chosen = self.llm if llm is None else parts.llm(llm, self.embeddings)[0]
+        documents = await self._with_store(library.documents)
+        return await proposing.propose(self.vectorstore, documents, chosen, self._retry, n, seed)
+
+    evaluate = plain(aevaluate)
+    propose_questions = plain(apropose_questions)
     ingest = plain(aingest)
     add = plain(aadd)
     remove = plain(aremove)

@@ -1,0 +1,29 @@
+"""Asking a model beside a pipeline, and failures that asking again does not mend."""
+
+from __future__ import annotations
+
+from ragnb.answer import Answer
+from ragnb.engine import record
+from ragnb.errors import from_failure
+from ragnb.events import Failed, Started
+from ragnb.generation import generate
+from ragnb.llms.base import LLM, Request
+from ragnb.resumption.policy import Retry
+
+_HOPELESS = ("authentication", "not_found", "quota")
+
+
+async def ask(llm: LLM, request: Request, retry: Retry) -> Answer:
+    """A model's reply to a request; `check` tells whether there is any use in going on."""
+    said = Answer()
+    said.append(Started(answer_id="", question=request.question, k=len(request.passages)))
+    await record(said, generate((llm,), request, retry))
+    check(said)
+    return said
+
+
+def check(answer: Answer) -> None:
+    """Raise what ended an answer if it will end all others too: a wrong key, no such model, no credit."""
+    failed = answer.last(Failed)
+    if failed is not None and failed.fault in _HOPELESS:
+        raise from_failure(failed.error, failed.message, failed.advice, failed.fault)
