@@ -7,11 +7,13 @@ import importlib.util
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
 from ragnb.embeddings.base import Vectors
+from ragnb.embeddings.tokens import ContentTokens, normalized
 from ragnb.errors import ConfigurationError
 
 BackendName = Literal["torch", "onnx", "openvino"]
@@ -38,6 +40,10 @@ class Backend(Protocol):
     def embed_documents(self, texts: list[str]) -> Vectors: ...
 
     def embed_query(self, text: str) -> Vectors: ...
+
+    def embed_document_tokens(self, texts: list[str]) -> tuple[Vectors, list[Vectors]]: ...
+
+    def embed_query_tokens(self, text: str) -> Vectors: ...
 
 
 class Torch:
@@ -78,6 +84,29 @@ class Torch:
         with _one_thread():
             return self._encode(self.model.encode_query, text)
 
+    def embed_document_tokens(self, texts: list[str]) -> tuple[Vectors, list[Vectors]]:
+        return self._encode_tokens(self.model.encode_document, texts)
+
+    def embed_query_tokens(self, text: str) -> Vectors:
+        with _one_thread():
+            return self._encode_tokens(self.model.encode_query, [text])[1][0]
+
+    def _encode_tokens(self, encode: Any, texts: list[str]) -> tuple[Vectors, list[Vectors]]:
+        read = encode(texts, batch_size=self.batch_size, output_value=None, show_progress_bar=False)
+        vectors = normalized(np.stack([_array(one["sentence_embedding"]) for one in read]))
+        if "token_embeddings" not in read[0]:  # a model that only looks words up
+            return vectors, [np.empty((0, 0), np.float32)] * len(texts)
+        tokens = []
+        for one in read:
+            present = _array(one["attention_mask"]).astype(np.bool_)
+            numbers, found = _array(one["input_ids"]), _array(one["token_embeddings"])
+            tokens.append(self._content(numbers[present].astype(np.int64), found[present]))
+        return vectors, tokens
+
+    @cached_property
+    def _content(self) -> ContentTokens:
+        return ContentTokens(self.model.tokenizer.get_vocab())
+
     def _encode(self, encode: Any, texts: list[str] | str) -> Vectors:
         vectors: Vectors = encode(
             texts,
@@ -87,6 +116,10 @@ class Torch:
             show_progress_bar=False,
         )
         return vectors.astype(np.float32, copy=False)
+
+
+def _array(tensor: Any) -> Vectors:
+    return cast(Vectors, tensor.float().cpu().numpy())
 
 
 def installed() -> list[Runtime]:

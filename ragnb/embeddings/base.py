@@ -41,3 +41,18 @@ class Embeddings(Protocol):
     def warm_up(self) -> None:
         """Load what the first call would wait for."""
         ...
+
+
+@runtime_checkable
+class TokenEmbeddings(Protocol):
+    """An embedding model that also tells the vectors of a text's single tokens, for late interaction.
+
+    They have the shape ``(tokens, width)`` and length one; function words and punctuation are left out. A
+    model that has none gives an empty array.
+    """
+
+    def embed_document_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """What `Embeddings.embed_documents` gives, and the token vectors of each text."""
+        ...
+
+    def embed_query_tokens(self, text: str) -> Vectors: ...

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,8 @@ from weakref import finalize
 
 import numpy as np
 
-from ragnb.embeddings.base import Embeddings, Vectors
+from ragnb.embeddings.base import Embeddings, TokenEmbeddings, Vectors
+from ragnb.embeddings.tokens import pack, unpack
 
 T = TypeVar("T")
 
@@ -24,13 +25,15 @@ _SLICE = 128  # texts embedded before they are written: what is done survives an
 class CachedEmbeddings:
     """An embedding model with a memory, itself an `Embeddings`.
 
-    Vectors are kept in one SQLite file, in the process alone where ``path`` is None. ``hits`` and
-    ``misses`` count texts. Several threads and processes may share a file. A file that is damaged or
-    cannot be used is told by a warning, and the work goes on.
+    Vectors are kept in one SQLite file, in the process alone where ``path`` is None; those of the single
+    tokens too, packed, where ``tokens`` says so and the model has them. ``hits`` and ``misses`` count
+    texts. Several threads and processes may share a file. A file that is damaged or cannot be used is told
+    by a warning, and the work goes on.
     """
 
-    def __init__(self, inner: Embeddings, path: Path | None) -> None:
+    def __init__(self, inner: Embeddings, path: Path | None, *, tokens: bool = False) -> None:
         self.inner = inner
+        self.tokens = tokens
         self.hits = 0
         self.misses = 0
         self._lock = threading.Lock()
@@ -77,8 +80,7 @@ class CachedEmbeddings:
         new = sorted(missing.items(), key=lambda item: len(item[1]))
         for start in range(0, len(new), _SLICE):
             part = new[start : start + _SLICE]
-            vectors = self.inner.embed_documents([text for _, text in part])
-            self._write({key: vector for (key, _), vector in zip(part, vectors, strict=True)})
+            self._embed([key for key, _ in part], [text for _, text in part])
             yield len(part)
 
     def prepared(self, texts: Sequence[str]) -> Vectors:
@@ -101,8 +103,36 @@ class CachedEmbeddings:
         self._write({key: vector})
         return vector
 
+    def token_vectors(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """The token vectors of those texts for which they are kept, shape ``(tokens, width)`` each."""
+        keys = {self._key("document", text): text for text in texts}
+        found = self._read_rows("tokens", list(keys))
+        return dict(zip((keys[key] for key in found), unpack(list(found.values())), strict=True))
+
+    def embed_token_vectors(self, texts: Sequence[str]) -> None:
+        """Make the token vectors of some texts and keep them."""
+        assert isinstance(self.inner, TokenEmbeddings)
+        _, tokens = self.inner.embed_document_tokens(texts)
+        self._write_rows(
+            "tokens", {self._key("document", t): pack(v) for t, v in zip(texts, tokens, strict=True)}
+        )
+
+    def embed_query_tokens(self, text: str) -> Vectors:
+        """The unit vectors of a question's tokens, shape ``(tokens, width)``."""
+        assert isinstance(self.inner, TokenEmbeddings)
+        return self.inner.embed_query_tokens(text)
+
     def warm_up(self) -> None:
         self.inner.warm_up()
+
+    def _embed(self, keys: Sequence[bytes], texts: list[str]) -> None:
+        if self.tokens and isinstance(self.inner, TokenEmbeddings):
+            vectors, tokens = self.inner.embed_document_tokens(texts)
+            packed = {key: pack(one) for key, one in zip(keys, tokens, strict=True)}
+            self._write_rows("tokens", packed)
+        else:
+            vectors = self.inner.embed_documents(texts)
+        self._write(dict(zip(keys, vectors, strict=True)))
 
     def _key(self, kind: str, text: str) -> bytes:
         content = f"{self.inner.name}\0{kind}\0{text}".encode(errors="surrogatepass")
@@ -115,28 +145,28 @@ class CachedEmbeddings:
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         size = 4 * self.inner.dimensions  # a model's name does not tell to what length it was cut
+        rows = self._read_rows("embeddings", keys)
+        return {key: np.frombuffer(one, np.float32) for key, one in rows.items() if len(one) == size}
 
-        def read(database: sqlite3.Connection) -> dict[bytes, Vectors]:
-            found: dict[bytes, Vectors] = {}
+    def _write(self, vectors: dict[bytes, Vectors]) -> None:
+        rows = {key: vector.astype(np.float32).tobytes() for key, vector in vectors.items()}
+        self._write_rows("embeddings", rows)
+
+    def _read_rows(self, table: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        def read(database: sqlite3.Connection) -> dict[bytes, bytes]:
+            found: dict[bytes, bytes] = {}
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                rows: Iterable[tuple[bytes, bytes]] = database.execute(
-                    f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part
-                )
-                found |= {
-                    key: np.frombuffer(vector, np.float32) for key, vector in rows if len(vector) == size
-                }
+                found |= database.execute(f"SELECT key, vector FROM {table} WHERE key IN ({marks})", part)
             return found
 
         return self._with_database(read)
 
-    def _write(self, vectors: dict[bytes, Vectors]) -> None:
-        rows = [(key, vector.astype(np.float32).tobytes()) for key, vector in vectors.items()]
-
+    def _write_rows(self, table: str, rows: dict[bytes, bytes]) -> None:
         def write(database: sqlite3.Connection) -> None:
             with database:
-                database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+                database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows.items())
 
         self._with_database(write)
 
@@ -183,7 +213,8 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
+        for table in ("embeddings", "tokens"):
+            database.execute(f"CREATE TABLE IF NOT EXISTS {table} (key BLOB PRIMARY KEY, vector BLOB)")
     except sqlite3.Error:
         database.close()
         raise

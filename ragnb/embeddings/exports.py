@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -25,14 +25,18 @@ from numpy.typing import NDArray
 
 from ragnb.embeddings.backends import PACKAGES, Runtime, Torch, counting, first_line
 from ragnb.embeddings.base import Vectors
+from ragnb.embeddings.tokens import ContentTokens
 from ragnb.errors import ConfigurationError
 
 _TOLERANCE = 1e-4  # an export whose vectors differ more from torch's is not used
 _SMALL_BATCH = 8  # texts; a CPU gains nothing by more, and pads more
-_FORMAT = 1  # of an export; another number makes all exports anew
+_FORMAT = 2  # of an export; another number makes all exports anew
 _ABANDONED = 3600.0  # seconds; no export takes as long
 
-_Session = Callable[[list[NDArray[np.int64]]], Vectors]
+_OUTPUTS = ["vectors", "tokens"]  # one for each text, and one for each token of each text
+
+# From the inputs to the vectors and, where those are asked for, the tokens.
+_Session = Callable[[list[NDArray[np.int64]], bool], list[Vectors]]
 
 # What every export is checked on: short and long, upper case, marks, other scripts, spaces, nothing.
 _SAMPLES = [
@@ -68,26 +72,56 @@ class Exported:
         self._session(1)
 
     def embed_documents(self, texts: list[str]) -> Vectors:
+        return self._embed_documents(texts, None)
+
+    def embed_document_tokens(self, texts: list[str]) -> tuple[Vectors, list[Vectors]]:
+        tokens = [np.empty((0, 0), np.float32)] * len(texts)
+        return self._embed_documents(texts, tokens), tokens
+
+    def embed_query(self, text: str) -> Vectors:
+        # One thread: see `_one_thread`. A session of its own does not wait for documents either.
+        vector: Vectors = self._run(self._session(1), [self._prompts["query"] + text], None)[0]
+        return vector
+
+    def embed_query_tokens(self, text: str) -> Vectors:
+        tokens: list[Vectors] = []
+        self._run(self._session(1), [self._prompts["query"] + text], tokens)
+        return tokens[0]
+
+    def _embed_documents(self, texts: list[str], tokens: list[Vectors] | None) -> Vectors:
+        """The vectors of some texts. ``tokens`` is filled with those of their tokens if it is given."""
         session = self._session(self._threads)
         lengths = self.count_tokens(texts)
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         order = np.argsort(lengths)[::-1]  # texts of one length share a batch, with little padding
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            vectors[batch] = self._run(session, [self._prompts["document"] + texts[row] for row in batch])
+            found: list[Vectors] | None = None if tokens is None else []
+            vectors[batch] = self._run(
+                session, [self._prompts["document"] + texts[row] for row in batch], found
+            )
+            for row, one in zip(batch, found or (), strict=False):
+                assert tokens is not None
+                tokens[row] = one
         return vectors
 
-    def embed_query(self, text: str) -> Vectors:
-        # One thread: see `_one_thread`. A session of its own does not wait for documents either.
-        vector: Vectors = self._run(self._session(1), [self._prompts["query"] + text])[0]
-        return vector
-
-    def _run(self, session: _Session, texts: list[str]) -> Vectors:
+    def _run(self, session: _Session, texts: list[str], tokens: list[Vectors] | None) -> Vectors:
+        """The vectors of some texts; those of their tokens are appended to ``tokens`` if it is given."""
         read = self._tokenizer.encode_batch_fast(texts)
         columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-        return session(
-            [np.array([getattr(one, columns[name]) for one in read], np.int64) for name in self._inputs]
-        )
+        arrays = [
+            np.array([getattr(one, columns[name]) for one in read], np.int64) for name in self._inputs
+        ]
+        vectors, *found = session(arrays, tokens is not None)
+        if tokens is not None:
+            for one, single in zip(read, found[0], strict=True):
+                present = np.array(one.attention_mask, np.bool_)
+                tokens.append(self._content(np.array(one.ids, np.int64)[present], single[present]))
+        return vectors
+
+    @cached_property
+    def _content(self) -> ContentTokens:
+        return ContentTokens(self._tokenizer.get_vocab())
 
     def _session(self, threads: int) -> _Session:
         with self._lock:
@@ -104,10 +138,10 @@ def _openvino(file: Path, inputs: list[str], threads: int) -> _Session:
         options["INFERENCE_NUM_THREADS"] = threads
     model = core.compile_model(file, "CPU", options)
 
-    def run(arrays: list[NDArray[np.int64]]) -> Vectors:
+    def run(arrays: list[NDArray[np.int64]], with_tokens: bool) -> list[Vectors]:
         request = model.create_infer_request()  # one for each call: threads do not share them
         request.infer(dict(zip(inputs, arrays, strict=True)), share_inputs=True)
-        return cast(Vectors, request.get_output_tensor(0).data.copy())
+        return [request.get_output_tensor(n).data.copy() for n in range(1 + with_tokens)]
 
     return run
 
@@ -134,7 +168,9 @@ def _onnx(file: Path, inputs: list[str], threads: int) -> _Session:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting leaves the core free
     session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return lambda arrays: cast(Vectors, session.run(None, dict(zip(inputs, arrays, strict=True)))[0])
+    return lambda arrays, with_tokens: cast(
+        list[Vectors], session.run(_OUTPUTS[: 1 + with_tokens], dict(zip(inputs, arrays, strict=True)))
+    )
 
 
 _SESSIONS: dict[Runtime, Callable[[Path, list[str], int], _Session]] = {
@@ -197,17 +233,18 @@ def _write_export(torch: Torch, folder: Path) -> None:
         raise TypeError(f"it reads {', '.join(inputs)}")
 
     class Whole(Module):  # type: ignore[misc, unused-ignore]
-        """All modules of the model as one, from token numbers to unit vectors."""
+        """All modules of the model as one, from token numbers to unit vectors of texts and tokens."""
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, *arrays: Tensor) -> Tensor:
+        def forward(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
             values: dict[str, Any] = dict(zip(inputs, arrays, strict=True))
             for module in self.model:
                 values = module(values)
-            return cast(Tensor, normalize(values["sentence_embedding"][:, : torch.dimensions], dim=1))
+            vectors = normalize(values["sentence_embedding"][:, : torch.dimensions], dim=1)
+            return vectors, normalize(values["token_embeddings"], dim=2)
 
     axes = {name: {0: "texts", 1: "tokens"} for name in inputs}
     with warnings.catch_warnings(), no_grad():
@@ -217,8 +254,8 @@ def _write_export(torch: Torch, folder: Path) -> None:
             tuple(features[name] for name in inputs),
             str(folder / "model.onnx"),
             input_names=inputs,
-            output_names=["vectors"],
-            dynamic_axes={**axes, "vectors": {0: "texts"}},
+            output_names=_OUTPUTS,
+            dynamic_axes={**axes, "vectors": {0: "texts"}, "tokens": {0: "texts", 1: "tokens"}},
             opset_version=17,
             dynamo=False,  # torch 2.13's newer exporter takes four times as long; the file is no faster
         )
@@ -236,6 +273,7 @@ def _write_export(torch: Torch, folder: Path) -> None:
     }
     documents, queries = torch.embed_documents(_SAMPLES), [torch.embed_query(text) for text in _SAMPLES]
     np.save(folder / "samples.npy", np.array([documents, queries], np.float32))
+    np.save(folder / "tokens.npy", torch.embed_query_tokens(_SAMPLES[0]))
     (folder / "export.json").write_text(json.dumps(about), "utf-8")
 
 
@@ -250,7 +288,11 @@ def open_export(folder: Path, runtime: Runtime, batch_size: int, threads: int | 
         if mark.exists():
             return exported
         ours = exported.embed_documents(_SAMPLES), [exported.embed_query(text) for text in _SAMPLES]
-        difference = float(np.max(np.abs(np.subtract(ours, np.load(folder / "samples.npy")))))
+        tokens = exported.embed_query_tokens(_SAMPLES[0])
+        difference = max(
+            float(np.max(np.abs(np.subtract(ours, np.load(folder / "samples.npy"))))),
+            float(np.max(np.abs(tokens - np.load(folder / "tokens.npy")), initial=0.0)),
+        )
     except Exception as error:  # each runtime has its own
         raise ConfigurationError(
             f"The embedding model does not run with {runtime}: {first_line(error)}", 'Use backend="torch".'

