@@ -8,11 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from ragnb.answer import Answer
-from ragnb.errors import ProviderError, RagnbError
+from ragnb.documents import Hit
+from ragnb.errors import ConfigurationError, ProviderError, RagnbError
 from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Routed
 from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request
-from ragnb.rerankers.base import Reranker
+from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry
 from ragnb.retrieval import Retriever
@@ -65,8 +66,9 @@ class Engine:
             hits = retrieved.hits
 
         if self.reranker is not None and not done.model and done.last(Reranked) is None:
-            hits = tuple(await asyncio.to_thread(self.reranker.rerank, question, hits))
-            yield Reranked(hits=hits, reranker=self.reranker.name)
+            reranked = await _reranked(self.reranker, question, hits)
+            yield reranked
+            hits = reranked.hits
 
         if not done.model:
             yield Routed(model=self.llm.name, reason=self.reason)
@@ -76,6 +78,23 @@ class Engine:
         async with aclosing(generate(self.models, request, self.retry, self.breakers, out)) as answering:
             async for event in answering:
                 yield event
+
+
+async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...]) -> Reranked:
+    """The reranker's order; where it fails that of retrieval, and why."""
+    name = reranker.name
+    try:
+        ranking = as_ranking(await asyncio.to_thread(reranker.rerank, question, hits))
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        note = f"{name} failed ({type(error).__name__}: {reason}); the order is that of retrieval"
+        return Reranked(hits=hits, reranker=name, note=note)
+    if not ranking.hits:
+        note = f"{name} left no passage; the order is that of retrieval"
+        return Reranked(hits=hits, reranker=name, note=note)
+    return Reranked(hits=ranking.hits, reranker=name, note=ranking.note)
 
 
 async def record(answer: Answer, events: AsyncGenerator[AnyEvent, None]) -> None:

@@ -49,10 +49,12 @@ class Retrieved(Event, frozen=True, kw_only=True, tag="Retrieved"):
 
 
 class Reranked(Event, frozen=True, kw_only=True, tag="Reranked"):
-    """The hits in their new order, with the reranker's scores."""
+    """The hits in their new order, with the reranker's scores. ``note`` tells where it did not score them
+    all, or failed, and why."""
 
     hits: tuple[Hit, ...]
     reranker: str = ""
+    note: str = ""
 
 
 class Routed(Event, frozen=True, kw_only=True, tag="Routed"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ragnb.embeddings.base import Embeddings
+from ragnb.embeddings.base import Embeddings, TokenEmbeddings
+from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.errors import ConfigurationError
 from ragnb.llms.base import LLM
+from ragnb.rerankers.base import Reranker
 from ragnb.vectorstores.base import VectorStore
 
 
@@ -146,5 +149,43 @@ def vectorstore(given: VectorStore | str | None, home: Path | None) -> VectorSto
         raise ConfigurationError(
             f"vectorstore={given!r} is no vector store.",
             "Pass one, “memory”, the address of a server, or nothing for Qdrant Edge in the home folder.",
+        )
+    return given
+
+
+def reranker(
+    given: Reranker | str | Sequence[Reranker | str] | None, model: CachedEmbeddings
+) -> Reranker | None:
+    """The reranker; late interaction where the embedding model has token vectors, without a wish.
+
+    ``"late-interaction"``, ``"cross-encoder:model or folder"`` and ``"none"`` are the names; several are
+    applied one after the other. Raises `ConfigurationError` for what means none.
+    """
+    from ragnb.rerankers.late_interaction import LateInteractionReranker
+
+    if given is None:
+        return LateInteractionReranker(model) if isinstance(model.inner, TokenEmbeddings) else None
+    if isinstance(given, str):
+        kind, _, name = given.partition(":")
+        if given == "none":
+            return None
+        if given == "late-interaction":
+            return LateInteractionReranker(model)
+        if kind == "cross-encoder" and name:
+            from ragnb.rerankers.cross_encoder import CrossEncoderReranker
+
+            return CrossEncoderReranker(name)
+        raise ConfigurationError(
+            f"There is no reranker called {given!r}.",
+            "Write late-interaction, cross-encoder:model or none, or pass one with name and rerank().",
+        )
+    if isinstance(given, Sequence):
+        from ragnb.rerankers.chain import Chain
+
+        parts = [reranker(one, model) for one in given if one is not None]
+        return Chain([one for one in parts if one is not None])
+    if not isinstance(given, Reranker):
+        raise ConfigurationError(
+            f"reranker={given!r} is no reranker.", "Pass an object with name and rerank(), or a name."
         )
     return given

@@ -63,7 +63,9 @@ class RAGPipeline:
         A store, ``"memory"``, or the address of a Qdrant server (``"http://…:6333"``). Without one, Qdrant
         Edge under ``home``.
     reranker
-        Puts the candidates into a better order before the best ``k`` go to the model.
+        Puts the candidates into a better order before the best ``k`` go to the model: an object, its name
+        (``"late-interaction"``, ``"cross-encoder:…"``, ``"none"``), or several that follow each other.
+        Without one, late interaction where the embedding model has token vectors.
     home
         The one folder that is written: index, embedding cache and journal. None keeps all in memory.
     retry
@@ -94,7 +96,7 @@ class RAGPipeline:
         llm: LLM | str | None = None,
         embeddings: Embeddings | str | None = None,
         vectorstore: VectorStore | str | None = None,
-        reranker: Reranker | None = None,
+        reranker: Reranker | str | Sequence[Reranker | str] | None = None,
         *,
         home: str | Path | None = ".ragnb",
         retry: Retry | None = None,
@@ -105,10 +107,6 @@ class RAGPipeline:
         contextual: bool = True,
         cores: int | None = None,
     ) -> None:
-        if reranker is not None and not isinstance(reranker, Reranker):
-            raise ConfigurationError(
-                f"reranker={reranker!r} is no reranker.", "Pass an object with name and rerank()."
-            )
         self.home = None if home is None else _made_home(Path(home))
         self.k = _checked_k(k)
         self.contextual = contextual
@@ -118,7 +116,7 @@ class RAGPipeline:
         cache = None if self.home is None else self.home / "embeddings.sqlite"
         self.embeddings = CachedEmbeddings(model, cache)
         self.llm, self._reason = parts.llm(llm, model)
-        self.reranker = reranker
+        self.reranker = parts.reranker(reranker, self.embeddings)
         others = [fallback] if isinstance(fallback, (str, LLM)) else fallback
         self.fallback = tuple(parts.llm(other, model)[0] for other in others)
         self._retry = retry or Retry()
@@ -145,8 +143,9 @@ class RAGPipeline:
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
         self._answering.journal.tidy()
-        models = (self.llm, *self.fallback)
-        for load in (self.embeddings.warm_up, *(model.warm_up for model in models)):
+        models = [model.warm_up for model in (self.llm, *self.fallback)]
+        loads = [self.embeddings.warm_up, *models, getattr(self.reranker, "warm_up", None)]
+        for load in filter(None, loads):
             try:
                 load()
             except Exception:

@@ -1,0 +1,107 @@
+"""Late interaction: each word of the question looks for the word of the passage that is nearest to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from ragnb.documents import Hit
+from ragnb.embeddings.base import Embeddings, TokenEmbeddings, Vectors
+from ragnb.embeddings.cache import CachedEmbeddings
+from ragnb.errors import ConfigurationError
+from ragnb.rerankers.base import Ranking
+from ragnb.rerankers.fusion import Clock, checked, fused, left_out, within
+
+_BATCH = 4  # passages
+
+# OpenBLAS shares larger products (multiplications) between threads, which wait for each other on a busy
+# machine, ten times as long as one thread takes.
+_ONE_THREAD = 250_000
+
+
+class LateInteractionReranker:
+    """MaxSim over the token vectors of the embedding model that is loaded anyway (Khattab and Zaharia,
+    ColBERT, 2020), joined with the retriever's scores.
+
+    Token vectors are made when a document is ingested and are kept with its embedding, four bits a number.
+    Those of passages that were ingested without them are made when they are first needed.
+
+    Parameters
+    ----------
+    embeddings
+        A model that has token vectors, as those of sentence-transformers do.
+    share
+        What MaxSim counts beside the retriever's score, from 0 to 1.
+    budget
+        Seconds for all passages. What is not scored in time keeps its place.
+    clock
+        Seconds that only grow.
+
+    Raises `ConfigurationError` for a model that has no token vectors.
+    """
+
+    name = "late-interaction"
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        *,
+        share: float = 0.7,
+        budget: float = 0.3,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        checked(share, budget)
+        cached = (
+            embeddings if isinstance(embeddings, CachedEmbeddings) else CachedEmbeddings(embeddings, None)
+        )
+        if not isinstance(cached.inner, TokenEmbeddings):
+            raise ConfigurationError(
+                f"The embedding model {embeddings.name} tells no vectors of single tokens.",
+                'Use one of sentence-transformers, or reranker="none".',
+            )
+        cached.tokens = True  # what is ingested from now on has them
+        self.embeddings = cached
+        self.share = share
+        self.budget = budget
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"LateInteractionReranker({self.embeddings.name!r})"
+
+    def warm_up(self) -> None:
+        """Nothing to load: the model is loaded for retrieval anyway."""
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> Ranking:
+        """The hits by both scores; see `Reranker.rerank`."""
+        begin = self._clock()
+        asked = self.embeddings.embed_query_tokens(question)
+        texts = [hit.chunk.searched_text for hit in hits]
+        known = self.embeddings.token_vectors(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+        for batch in within(batches, begin, self.budget, self._clock):
+            self.embeddings.embed_token_vectors(batch)
+            known |= self.embeddings.token_vectors(batch)
+        numbers = [n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked)]
+        if not numbers:
+            return Ranking(tuple(hits), "the embedding model has no token vectors")
+        scores = max_sim(asked, [known[texts[n]] for n in numbers])
+        return Ranking(
+            fused(hits, dict(zip(numbers, scores.tolist(), strict=True)), self.share),
+            left_out(len(numbers), hits, self.budget),
+        )
+
+
+def max_sim(asked: Vectors, passages: Sequence[Vectors]) -> Vectors:
+    """For each passage the mean, over the tokens of the question, of the cosine with that token of the
+    passage which is nearest, shape ``(len(passages),)``. All are unit vectors; no passage is empty."""
+    tokens = np.concatenate(passages)
+    cosines = np.empty((len(asked), len(tokens)), np.float32)
+    step = max(8, _ONE_THREAD // asked.size)
+    for start in range(0, len(tokens), step):
+        cosines[:, start : start + step] = asked @ tokens[start : start + step].T
+    starts = np.cumsum([0, *(len(passage) for passage in passages[:-1])])
+    scores: Vectors = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0)
+    return scores
