@@ -41,10 +41,10 @@ def stages(embeddings) -> list[Stage]:
     return [
         ("retrieval alone", None),
         ("late interaction, share 0.3", LateInteractionReranker(embeddings, share=0.3, budget=60)),
-        ("late interaction (the default)", late),
+        ("late interaction", late),
         ("late interaction alone, share 1", LateInteractionReranker(embeddings, share=1, budget=60)),
         ("newer first", newer),
-        ("late + newer first", Chain([late, newer])),
+        ("late + newer first (the default)", Chain([late, newer])),
         ("late + newer + without repeats", Chain([late, newer, WithoutRepeats(embeddings)])),
         ("late + diversity", Chain([late, Diversity(embeddings)])),
         ("late + joined neighbours", Chain([late, JoinedNeighbours()])),

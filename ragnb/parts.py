@@ -156,15 +156,19 @@ def vectorstore(given: VectorStore | str | None, home: Path | None) -> VectorSto
 def reranker(
     given: Reranker | str | Sequence[Reranker | str] | None, model: CachedEmbeddings
 ) -> Reranker | None:
-    """The reranker; late interaction where the embedding model has token vectors, without a wish.
+    """The reranker; late interaction where the embedding model has token vectors, and the newer of two
+    documents that say nearly the same first, without a wish.
 
     ``"late-interaction"``, ``"cross-encoder:model or folder"`` and ``"none"`` are the names; several are
     applied one after the other. Raises `ConfigurationError` for what means none.
     """
+    from ragnb.rerankers.chain import Chain
     from ragnb.rerankers.late_interaction import LateInteractionReranker
+    from ragnb.rerankers.similarity import NewerFirst
 
     if given is None:
-        return LateInteractionReranker(model) if isinstance(model.inner, TokenEmbeddings) else None
+        has_tokens = isinstance(model.inner, TokenEmbeddings)
+        return Chain([LateInteractionReranker(model), NewerFirst(model)]) if has_tokens else None
     if isinstance(given, str):
         kind, _, name = given.partition(":")
         if given == "none":
@@ -180,8 +184,6 @@ def reranker(
             "Write late-interaction, cross-encoder:model or none, or pass one with name and rerank().",
         )
     if isinstance(given, Sequence):
-        from ragnb.rerankers.chain import Chain
-
         parts = [reranker(one, model) for one in given if one is not None]
         return Chain([one for one in parts if one is not None])
     if not isinstance(given, Reranker):

@@ -65,7 +65,8 @@ class RAGPipeline:
     reranker
         Puts the candidates into a better order before the best ``k`` go to the model: an object, its name
         (``"late-interaction"``, ``"cross-encoder:…"``, ``"none"``), or several that follow each other.
-        Without one, late interaction where the embedding model has token vectors.
+        Without one, late interaction where the embedding model has token vectors, and then the newer of
+        two documents that say nearly the same first.
     home
         The one folder that is written: index, embedding cache and journal. None keeps all in memory.
     retry

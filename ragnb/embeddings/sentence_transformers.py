@@ -124,7 +124,9 @@ class SentenceTransformerEmbeddings:
         if not texts:
             return np.empty((0, self.dimensions), np.float32), []
         given = list(texts)
-        return self._for_documents(given).embed_document_tokens(given)
+        # One alone may be what a question waits for: no time to measure back ends.
+        backend = self._load() if len(given) == 1 else self._for_documents(given)
+        return backend.embed_document_tokens(given)
 
     def embed_query_tokens(self, text: str) -> Vectors:
         """The unit vectors of a question's tokens, shape ``(tokens, width)``."""

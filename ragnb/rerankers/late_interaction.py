@@ -14,8 +14,6 @@ from ragnb.errors import ConfigurationError
 from ragnb.rerankers.base import Ranking
 from ragnb.rerankers.fusion import Clock, checked, fused, left_out, within
 
-_BATCH = 4  # passages
-
 # OpenBLAS shares larger products (multiplications) between threads, which wait for each other on a busy
 # machine, ten times as long as one thread takes.
 _ONE_THREAD = 250_000
@@ -79,11 +77,10 @@ class LateInteractionReranker:
         asked = self.embeddings.embed_query_tokens(question)
         texts = [hit.chunk.searched_text for hit in hits]
         known = self.embeddings.token_vectors(texts)
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
-        for batch in within(batches, begin, self.budget, self._clock):
-            self.embeddings.embed_token_vectors(batch)
-            known |= self.embeddings.token_vectors(batch)
+        missing = [[text] for text in dict.fromkeys(texts) if text not in known]
+        for one in within(missing, begin, self.budget, self._clock):
+            self.embeddings.embed_token_vectors(one)
+            known |= self.embeddings.token_vectors(one)
         numbers = [n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked)]
         if not numbers:
             return Ranking(tuple(hits), "the embedding model has no token vectors")

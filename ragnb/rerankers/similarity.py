@@ -37,6 +37,8 @@ class NewerFirst:
     def rerank(self, question: str, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         """The hits, some of them with the place and the score of another; see `Reranker.rerank`."""
         ordered, dates = list(hits), [_date(hit) for hit in hits]
+        if len(set(filter(None, dates))) < 2:
+            return tuple(hits)
         cosines = _cosines(self.embeddings, hits)
         numbers = list(range(len(hits)))
         for place in range(len(hits)):

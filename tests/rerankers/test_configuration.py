@@ -23,7 +23,7 @@ def made(reranker, model):
 
 def test_by_name(minilm):
     """Short names make rerankers; a list applies several."""
-    assert isinstance(made(None, minilm), LateInteractionReranker)
+    assert made(None, minilm).name == "late-interaction + newer-first"
     assert isinstance(made("late-interaction", minilm), LateInteractionReranker)
     assert made("none", minilm) is None
     chain = made(["late-interaction", JoinedNeighbours()], minilm)
