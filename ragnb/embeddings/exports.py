@@ -90,7 +90,7 @@ class Exported:
 
     def _embed_documents(self, texts: list[str], tokens: list[Vectors] | None) -> Vectors:
         """The vectors of some texts. ``tokens`` is filled with those of their tokens if it is given."""
-        session = self._session(self._threads)
+        session = self._session(self._threads if len(texts) > 1 else 1)  # one alone gains nothing by more
         lengths = self.count_tokens(texts)
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         order = np.argsort(lengths)[::-1]  # texts of one length share a batch, with little padding
