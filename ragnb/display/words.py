@@ -17,6 +17,7 @@ from ragnb.events import (
     Failed,
     Finished,
     Quote,
+    Reranked,
     Resumed,
     Retrieved,
     Retrying,
@@ -257,13 +258,15 @@ def seams(answer: Answer) -> list[tuple[int, str]]:
 
 
 def notes(answer: Answer) -> list[str]:
-    """What is wrong with the log itself, a sentence each."""
+    """What to know of the passages' order, and what is wrong with the log, a sentence each."""
+    reranked = answer.last(Reranked)
+    order = f"Reranking: {reranked.note}." if reranked and reranked.note else ""
     unknown = sum(1 for _ in answer.all(Unknown))
     left_out = (
         f"{number(unknown, 'event')} of an unknown type {'was' if unknown == 1 else 'were'} left out: "
         f"{'it was' if unknown == 1 else 'they were'} written by a newer ragnb."
     )
-    return [*([left_out] if unknown else []), *answer.notes]
+    return [*filter(None, [order, left_out if unknown else ""]), *answer.notes]
 
 
 def seconds(duration: float) -> str:

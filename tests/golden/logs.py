@@ -173,6 +173,16 @@ def reranked():
 
 
 @golden
+def reranked_in_part():
+    """Time ran out, or the reranker failed: the reader is told."""
+    log = Log().retrieved()
+    note = "2 of 3 passages were scored in 0.3 s; the others keep their places"
+    log.add(0.3, Reranked(hits=passages(), reranker="late-interaction", note=note))
+    log.add(0.0004, Routed(model=MODEL, reason="you asked for it"))
+    return log.write("Within five working days [1].").finish()
+
+
+@golden
 def two_models():
     """Routed twice: what is said is the last one's."""
     log = Log().found(model="groq:openai/gpt-oss-20b", reason="the question is easy").used(cost=0.0001)

@@ -62,6 +62,8 @@ export interface Retrieved extends Event {
 export interface Reranked extends Event {
   type: "Reranked";
   hits: Hit[];
+  /** Why not all hits were scored. */
+  note?: string;
 }
 
 export interface Routed extends Event {

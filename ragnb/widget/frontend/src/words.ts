@@ -261,9 +261,10 @@ export function seams(log: Store): [number, string][] {
   return [...found];
 }
 
-/** What is wrong with the log itself, a sentence each. */
+/** What to know of the passages' order, and what is wrong with the log, a sentence each. */
 export function notes(log: Store): string[] {
-  const found: string[] = [];
+  const order = log.latest("Reranked")?.note;
+  const found = order ? [`Reranking: ${order}.`] : [];
   const unknown = log.all("Unknown").length;
   if (unknown) {
     const were = unknown === 1 ? "was" : "were";
