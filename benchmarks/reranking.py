@@ -2,8 +2,8 @@
 per kind of question, and what a stage costs; then late interaction alone: milliseconds, also on a busy
 machine, and the disk that its token vectors take.
 
-What parameters there are (the share of late interaction, four bits, which tokens are left out) was chosen on
-the questions of the split “tune”; the table shows the split “test” by itself.
+What parameters there are (the share of late interaction, the number of candidates, four bits, which tokens are
+left out) was chosen on the questions of the split “tune”; the tables show the split “test” by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from ragnb import RAGPipeline
 from ragnb.documents import Hit
 from ragnb.embeddings.sentence_transformers import SentenceTransformerEmbeddings
+from ragnb.events import Retrieved, to_json
 from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.rerankers.chain import Chain
 from ragnb.rerankers.late_interaction import LateInteractionReranker
@@ -64,6 +65,7 @@ def main() -> None:
             for asked in questions
         ]
         compare(questions, found, stages(rag.embeddings))
+        depths(rag, questions)
         cost(rag, [asked["question"] for asked in questions], found)
         rag.close()
 
@@ -83,6 +85,33 @@ def compare(questions: Sequence[dict], found: Sequence[Sequence[Hit]], compared:
         for name, (rows, milliseconds) in results.items():
             means = (statistics.mean(rows[n][column] for n in numbers) for numbers in kinds.values())
             print(f"{name:32}" + "".join(f"{mean:14.3f}" for mean in means) + f"{milliseconds:10.1f}")
+
+
+def depths(rag: RAGPipeline, questions: Sequence[dict]) -> None:
+    """The default reranker with more and fewer candidates: quality, time, and what the log of an answer
+    holds."""
+    late = LateInteractionReranker(rag.embeddings, budget=60)
+    default = Chain([late, NewerFirst(rag.embeddings)])
+    print(f"\n{'':12}{'nDCG@10':>16}{'all quotes in 5':>20}{'ms':>21}{'KB in a log':>15}")
+    print(f"{'candidates':12}{'tune':>8}{'test':>8}{'tune':>12}{'test':>8}{'search':>13}{'rerank':>8}")
+    for depth in (10, 20, 30, 50, 100):
+        found, seconds = [], []
+        for asked in questions:
+            vector = rag.embeddings.embed_query(asked["question"])
+            begin = time.perf_counter()
+            found.append(rag.vectorstore.search(asked["question"], vector, depth))
+            seconds.append(time.perf_counter() - begin)
+        rows, rerank = run(questions, found, default)
+        cells = []
+        for column in (0, 1):
+            for split in ("tune", "test"):
+                of_split = [n for n, asked in enumerate(questions) if asked["split"] == split]
+                cells.append(statistics.mean(rows[n][column] for n in of_split))
+        size = statistics.mean(2 * len(to_json(Retrieved(hits=tuple(hits)))) for hits in found) / 1024
+        print(
+            f"{depth:<12}{cells[0]:8.3f}{cells[1]:8.3f}{cells[2]:12.3f}{cells[3]:8.3f}"
+            f"{1000 * statistics.median(seconds):13.1f}{rerank:8.1f}{size:15.0f}"
+        )
 
 
 def run(

@@ -1,14 +1,16 @@
 """SciFact (BEIR): nDCG@10 and recall@100 of every stage of the pipeline and their combinations, with the
-milliseconds that a stage costs.
+milliseconds that a stage costs. The row “the default” is `rag.evaluate` on the pipeline as it ships, whose
+milliseconds are those from the question to the passages in their final order.
 
 Reads the BEIR folder given as the argument (corpus.jsonl, queries.jsonl, qrels/test.tsv), by default
 ../shared/eval/scifact; says so and ends well if it is not there. Embedding takes minutes the first time and
 is kept in build/bench. Published figures to compare with: all-MiniLM-L6-v2 0.645 nDCG@10 (MTEB), BM25 0.665
 (BEIR), bge-base-en-v1.5 0.740 (MTEB).
 
-Nothing was tuned on these queries: the share of late interaction was chosen on the questions of the split
-“tune” of data/questions.jsonl (see reranking.py). The last line is what cross-validation gives: the share is
-chosen on four fifths of the queries, and what it reaches on the fifth is averaged over the five.
+The share of late interaction, 0.7, was chosen on the questions of the split “tune” of data/questions.jsonl (see
+reranking.py), but after curves over the share had been seen on these queries too. The figure to trust is
+therefore the last line, cross-validated: the share is chosen on four fifths of the queries, and what it reaches
+on the fifth is averaged over the five. Nothing else was chosen here.
 """
 
 from __future__ import annotations
@@ -87,6 +89,11 @@ def main() -> None:
             ranked.append(sources([*best, *hits[depth:]]))
         return ranked, 1000 * statistics.median(seconds)
 
+    shipped = rag.evaluate(folder)
+    print(
+        f"{'the default: late of 20, then newer first':46} {shipped.estimate('nDCG@10').mean:.4f}   "
+        f"{shipped.estimate('recall@100').mean:.4f}    {1000 * shipped.percentiles['sources'].p50:8.1f}"
+    )
     late = LateInteractionReranker(rag.embeddings, budget=600)
     for depth in (20, 50, 100):
         tell(f"late interaction of the best {depth}", reranked(late, depth), relevant)

@@ -66,7 +66,7 @@ class Engine:
             hits = retrieved.hits
 
         if self.reranker is not None and not done.model and done.last(Reranked) is None:
-            reranked = await _reranked(self.reranker, question, hits)
+            reranked = await _reranked(self.reranker, question, hits, self.retriever.candidates)
             yield reranked
             hits = reranked.hits
 
@@ -80,11 +80,12 @@ class Engine:
                 yield event
 
 
-async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...]) -> Reranked:
-    """The reranker's order; where it fails that of retrieval, and why."""
+async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...], depth: int) -> Reranked:
+    """The reranker's order of the best ``depth``, before the others; where it fails that of retrieval, and
+    why."""
     name = reranker.name
     try:
-        ranking = as_ranking(await asyncio.to_thread(reranker.rerank, question, hits))
+        ranking = as_ranking(await asyncio.to_thread(reranker.rerank, question, hits[:depth]))
     except ConfigurationError:
         raise
     except Exception as error:
@@ -94,7 +95,7 @@ async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...]) ->
     if not ranking.hits:
         note = f"{name} left no passage; the order is that of retrieval"
         return Reranked(hits=hits, reranker=name, note=note)
-    return Reranked(hits=ranking.hits, reranker=name, note=ranking.note)
+    return Reranked(hits=(*ranking.hits, *hits[depth:]), reranker=name, note=ranking.note)
 
 
 async def record(answer: Answer, events: AsyncGenerator[AnyEvent, None]) -> None:

@@ -79,7 +79,8 @@ class RAGPipeline:
     k
         Passages given to the model.
     candidates
-        Passages retrieved, of which the best ``k`` are used.
+        Passages that are retrieved and reranked, of which the best ``k`` are used. Where ``k`` is larger,
+        the further ones follow in the order of retrieval.
     contextual
         Whether a chunk is embedded and indexed with its document's title and headings before it. Where this
         was changed, the next ingest embeds all documents anew.

@@ -115,6 +115,25 @@ def test_a_reranker_that_fails(wired, error, told):
     assert answer.status == "finished"
 
 
+class Backwards:
+    name = "backwards"
+
+    def rerank(self, question, hits):
+        return hits[::-1]
+
+
+def test_more_passages_than_candidates(minilm):
+    """The best candidates are reranked; those beyond follow in the order of retrieval."""
+    rag = RAGPipeline("extractive", minilm, reranker=Backwards(), home=None, candidates=2)
+    rag.add([f"Train number {n} stops in Kiruna." for n in range(4)])
+    answer = rag.start("Where does the train stop?", k=4)
+    assert answer.wait(timeout=30)
+    retrieved, reranked = answer.events[1:3]
+    first, second, *rest = retrieved.hits
+    assert reranked.hits == (second, first, *rest)
+    assert answer.sources == reranked.hits
+
+
 def test_a_mistake_of_the_user_ends_the_answer(wired):
     """What the user is to mend is told as a failure, with the advice."""
     rag, _ = wired()
