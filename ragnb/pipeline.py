@@ -181,7 +181,9 @@ class RAGPipeline:
 
         Raises `InvalidInputError`, before anything is taken out, for what means no document of the index.
         """
-        return await self._with_store(lambda store: library.remove(store, documents, self._base))
+        return await self._with_store(
+            lambda store: library.remove(store, self.embeddings, documents, self._base)
+        )
 
     async def amove(self, vectorstore: VectorStore | str) -> int:
         """Copy the whole index into another store, embeddings included, and use that from now on.

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -116,6 +116,18 @@ class CachedEmbeddings:
         self._write_rows(
             "tokens", {self._key("document", t): pack(v) for t, v in zip(texts, tokens, strict=True)}
         )
+
+    def forget_tokens(self, texts: Collection[str]) -> None:
+        """Delete the token vectors of texts that left the index: they take 15 times what its own vector
+        takes, which stays."""
+        keys = [(self._key("document", text),) for text in texts]
+
+        def delete(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany("DELETE FROM tokens WHERE key = ?", keys)
+
+        if keys:
+            self._with_database(delete)
 
     def embed_query_tokens(self, text: str) -> Vectors:
         """The unit vectors of a question's tokens, shape ``(tokens, width)``."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from ragnb.documents import Document
 from ragnb.embeddings.base import Vectors
 from ragnb.embeddings.cache import CachedEmbeddings
+from ragnb.ingest.library import without_old_tokens
 from ragnb.ingest.plan import Plan, Planned, plan_documents, plan_files
 from ragnb.ingest.reading import Begin, End, Item, Piece, Reader
 from ragnb.ingest.report import IngestReport
@@ -70,14 +71,15 @@ class Indexer:
             self._index(reader.items(plan), plan, tally, over)
             if not self.stop.is_set():
                 for name in plan.gone:
-                    self.store.remove(name)
+                    with without_old_tokens(self.store, self.embeddings, name):
+                        self.store.remove(name)
                     tally.report.removed.append(name)
         tally.report.cache_hits = self.embeddings.hits - hits
         return tally.report
 
     def _index(self, items: Iterator[Item], plan: Plan, tally: Tally, over: threading.Event) -> None:
         with ExitStack() as stack:
-            writing = _Writing(self.store, plan, tally)
+            writing = _Writing(self.store, self.embeddings, plan, tally)
             stack.callback(writing.abort)
             for window in stack.enter_context(_ahead(_windows(items), self.stop, over)):
                 vectors = self._embed([item.text for item in window if isinstance(item, Piece)], tally)
@@ -101,6 +103,7 @@ class _Writing:
     """The document that is being written, which may go on over many windows."""
 
     store: VectorStore
+    embeddings: CachedEmbeddings
     plan: Plan
     tally: Tally
     planned: Planned | None = None
@@ -140,10 +143,13 @@ class _Writing:
             kept = " What it held before stays in the index." if planned.name in known else ""
             self.tally.failed(planned.source, failure + kept)
         else:
-            self.writer.commit()
-            self.writer = None
-            if planned.moved_from:
-                self.store.remove(planned.moved_from)
+            names = [name for name in (planned.name, planned.moved_from) if name]
+            is_new = not known.keys() & set(names)
+            with without_old_tokens(self.store, self.embeddings, *([] if is_new else names)):
+                self.writer.commit()
+                self.writer = None
+                if planned.moved_from:
+                    self.store.remove(planned.moved_from)
             if self.count:
                 self.tally.stored(planned.source, self.count, _outcome(planned, known))
                 known[planned.name] = planned.digest

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
 from msgspec import Struct
 
 from ragnb.documents import Chunk, Hit, Scalar
+from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.errors import InvalidInputError
 from ragnb.ingest.loaders import ARCHIVES
 from ragnb.ingest.plan import matching
@@ -80,7 +82,9 @@ def _indexed(name: str, first: Chunk, chunks: int) -> Indexed:
     return Indexed(name, first.source or name, first.title, chunks, first.metadata)
 
 
-def remove(store: VectorStore, wanted: Sequence[str | Path], base: Path) -> IngestReport:
+def remove(
+    store: VectorStore, embeddings: CachedEmbeddings, wanted: Sequence[str | Path], base: Path
+) -> IngestReport:
     """Take documents out.
 
     Raises `InvalidInputError`, before anything is taken out, for what means no document of the index.
@@ -96,8 +100,23 @@ def remove(store: VectorStore, wanted: Sequence[str | Path], base: Path) -> Inge
             )
         meant |= dict.fromkeys(names)
     for name in meant:
-        store.remove(name)
+        with without_old_tokens(store, embeddings, name):
+            store.remove(name)
     return IngestReport(removed=[sources[name] for name in meant])
+
+
+@contextmanager
+def without_old_tokens(store: VectorStore, embeddings: CachedEmbeddings, *names: str) -> Iterator[None]:
+    """Around a change of documents: the token vectors of the passages that leave them leave the cache. If
+    another document has the same passage, they are made again when they are needed."""
+
+    def texts() -> set[str]:
+        return {chunk.searched_text for name in names for chunk in store.chunks(name)}
+
+    before = texts()
+    yield
+    if before:
+        embeddings.forget_tokens(before - texts())
 
 
 def _file(one: Indexed) -> str:

@@ -46,6 +46,31 @@ def test_incremental(tmp_path, minilm):
     again.close()
 
 
+def test_token_vectors_leave_with_their_passage(minilm, tmp_path):
+    """What a changed, removed or vanished file no longer says has no token vectors; what it still says, or
+    says under another name, keeps them."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text(f"Text {name} of the train.")
+    rag = RAGPipeline(llm="extractive", embeddings=minilm, home=tmp_path / "home", contextual=False)
+
+    def kept():
+        texts = [f"Text {name} of the train." for name in ("a", "b", "c", "new")]
+        return [text.split()[1] for text in texts if text in rag.embeddings.token_vectors(texts)]
+
+    rag.ingest(folder)
+    assert kept() == ["a", "b", "c"]
+    (folder / "a.txt").write_text("Text new of the train.")
+    (folder / "b.txt").rename(folder / "moved.txt")
+    (folder / "c.txt").unlink()
+    rag.ingest(folder)
+    assert kept() == ["b", "new"]
+    rag.remove(folder / "moved.txt")
+    assert kept() == ["new"]
+    rag.close()
+
+
 def test_the_same_text_is_there_once(minilm):
     """Adding a text again changes nothing."""
     rag = RAGPipeline(llm="extractive", embeddings=minilm, home=None)
