@@ -115,8 +115,7 @@ class RAGPipeline:
         self.cores = _checked_cores(cores)
         self._base = (Path.cwd() if self.home is None else self.home.parent).resolve()
         model = parts.embeddings(embeddings, cores)
-        cache = None if self.home is None else self.home / "embeddings.sqlite"
-        self.embeddings = CachedEmbeddings(model, cache)
+        self.embeddings = _cached(model, self.home)
         self.llm, self._reason = parts.llm(llm, model)
         self.reranker = parts.reranker(reranker, self.embeddings)
         others = [fallback] if isinstance(fallback, (str, LLM)) else fallback
@@ -456,6 +455,15 @@ async def _settle(answer: Answer) -> None:
     async with aclosing(answer.follow(len(answer.events))) as rest:
         async for _ in rest:
             pass
+
+
+def _cached(model: Embeddings, home: Path | None) -> CachedEmbeddings:
+    """The model with its memory in the home; another pipeline's is shared where there is no home."""
+    if isinstance(model, CachedEmbeddings):
+        if home is None:
+            return model
+        model = model.inner
+    return CachedEmbeddings(model, None if home is None else home / "embeddings.sqlite")
 
 
 def _checked_k(k: int) -> int:

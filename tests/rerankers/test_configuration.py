@@ -38,6 +38,17 @@ def test_token_vectors_are_kept_only_where_they_are_used(minilm):
         assert bool(rag.embeddings.token_vectors(TEXTS)) is kept
 
 
+def test_the_embeddings_of_another_pipeline(minilm, tmp_path):
+    """They rerank here as there; without a home their memory is shared, with one it is in that home."""
+    first = RAGPipeline("extractive", minilm, home=None)
+    shared = RAGPipeline("extractive", first.embeddings, first.vectorstore, home=None)
+    assert shared.embeddings is first.embeddings
+    kept = RAGPipeline("extractive", first.embeddings, home=tmp_path / "home")
+    assert kept.embeddings.inner is minilm
+    assert shared.reranker.name == kept.reranker.name == first.reranker.name
+    kept.close()
+
+
 @pytest.mark.parametrize("bad", ["late", "cross-encoder", "cross-encoder:", 3, ["none"], []])
 def test_a_name_that_means_nothing(minilm, bad):
     """What is no reranker is told at once, with what to write."""
