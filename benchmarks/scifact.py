@@ -16,10 +16,12 @@ on the fifth is averaged over the five. Nothing else was chosen here.
 from __future__ import annotations
 
 import json
+import sqlite3
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from math import log2
 from pathlib import Path
 
@@ -104,8 +106,18 @@ def main() -> None:
         ("late of 20, then without repeats", WithoutRepeats(rag.embeddings)),
     ):
         tell(name, reranked(Chain([late, other]), 20), relevant)
+    disk(rag, corpus_size=len(rag.vectorstore))
     cross_validated(rag, reranked, relevant)
     rag.close()
+
+
+def disk(rag: RAGPipeline, corpus_size: int) -> None:
+    with closing(sqlite3.connect(rag.home / "embeddings.sqlite")) as cache:
+        sizes = sorted(size for (size,) in cache.execute("SELECT length(vector) FROM tokens"))
+    print(
+        f"\ntoken vectors of {len(sizes):,} of {corpus_size:,} chunks: {statistics.mean(sizes) / 1024:.1f} KB "
+        f"each on average, p95 {sizes[int(0.95 * len(sizes))] / 1024:.1f}"
+    )
 
 
 def cross_validated(rag: RAGPipeline, reranked: Callable, relevant: dict[str, dict[str, int]]) -> None:
