@@ -298,7 +298,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path, minilm):
 
     loop = task = None
     stopped = threading.Event()
-    rag = RAGPipeline(llm="extractive", embeddings=Slow(minilm), home=tmp_path / "home")
+    rag = RAGPipeline(llm="extractive", embeddings=Slow(minilm), reranker="none", home=tmp_path / "home")
     asyncio.run(interrupted())
     kept = len(rag.documents())
     assert kept < 192
