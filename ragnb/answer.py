@@ -256,6 +256,12 @@ class Answer:
         return started.question if started else ""
 
     @property
+    def chat(self) -> str:
+        """The id of the chat that this is a turn of; empty where it is of none."""
+        started = self.first(Started)
+        return started.chat if started and isinstance(started.chat, str) else ""
+
+    @property
     def text(self) -> str:
         """The answer so far: the texts of all tokens, joined."""
         return "".join(event.text for event in self._events if type(event) is Token)

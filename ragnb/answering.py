@@ -6,11 +6,15 @@ import secrets
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from ragnb.answer import Answer
 from ragnb.background import spawn
 from ragnb.engine import Engine, record
 from ragnb.errors import InvalidInputError
 from ragnb.events import Cancelled, Failed, Finished, Retrying, Started, Used
+from ragnb.history import MEMORY, history
+from ragnb.llms.base import Turn
 from ragnb.resumption import keys
 from ragnb.resumption.journal import Journal
 from ragnb.resumption.memory import InMemory
@@ -33,28 +37,39 @@ class Answering:
         self.engine = engine
         self.journal = journal
 
-    def ask(self, question: str, k: int, where: Filter | None, key: str | None) -> Taken:
+    def ask(
+        self,
+        question: str,
+        k: int,
+        where: Filter | None,
+        key: str | None,
+        chat: str = "",
+        memory: int = MEMORY,
+    ) -> Taken:
         """The answer to a question: a new one, or that of its key where it need not be begun.
 
-        Raises what `RAGPipeline.start` does.
+        As a turn of a ``chat`` it follows those before it, of which the model is sent about ``memory``
+        tokens. Raises what `RAGPipeline.start` does.
         """
         question, key = _checked(question), keys.checked(key)
         if where is not None:
             parse(where)  # a filter that means nothing is told at once, where it was written
         started = Started(
-            answer_id=_new_id(),
+            answer_id=new_id(),
             question=question,
             k=k,
             where=dict(where or {}),
             configured=self.engine.configured,
             key=key,
+            chat=chat or UNSET,
         )
         with self.journal.claim(key) as found:
             if found is not None:
                 keys.check_same(found, started)
                 return self._take(found, found.id)
             answer = self.journal.begin(started)
-        spawn(record(answer, self.engine.events(question, k, where)))
+        said = self._history(chat, question, answer.id, memory)
+        spawn(record(answer, self.engine.events(question, k, where, history=said)))
         return Taken(answer, is_ours=True)
 
     def resume(self, answer_id: str) -> Taken:
@@ -78,23 +93,28 @@ class Answering:
 
     def _go_on_anew(self, ended: Answer, fault: str, message: str) -> Taken:
         """A log has one end, so what goes on after it is a copy."""
-        return self._go_on(self.journal.copy(ended, _new_id()).id, fault, message)
+        return self._go_on(self.journal.copy(ended, new_id()).id, fault, message, before=ended.id)
 
-    def _go_on(self, answer_id: str, fault: str, message: str) -> Taken:
+    def _go_on(self, answer_id: str, fault: str, message: str, before: str = "") -> Taken:
         answer = self.journal.reopen(answer_id)
         last = answer.events[-1]
-        if isinstance(last, Used) and not last.estimated:
+        if isinstance(last, Used) and not last.estimated and answer.model:
             answer.append(Finished(reason="stop"))  # a provider reports what was used when all is said
             return Taken(answer, is_ours=True)
         answer.append(Retrying(fault=fault, message=message, attempt=1, wait=0.0))
         started = answer.first(Started)
         assert started is not None
-        events = self.engine.events(started.question, started.k, started.where or None, so_far=answer)
+        said = self._history(answer.chat, started.question, before or answer_id)
+        events = self.engine.events(started.question, started.k, started.where or None, answer, said)
         spawn(record(answer, events))
         return Taken(answer, is_ours=True)
 
+    def _history(self, chat: str, question: str, before: str, memory: int = MEMORY) -> tuple[Turn, ...]:
+        return history(self.journal.turns(chat), question, before, memory) if chat else ()
 
-def _new_id() -> str:
+
+def new_id() -> str:
+    """The id of an answer or a chat: by time, and unlike any other."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"  # sorts by time
 
 

@@ -1,4 +1,4 @@
-"""The engine: retrieve, rerank, route, generate, as one stream of events."""
+"""The engine: rewrite, retrieve, rerank, route, generate, as one stream of events."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from ragnb.answer import Answer
 from ragnb.documents import Hit
 from ragnb.errors import ConfigurationError, ProviderError, RagnbError
-from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Routed
+from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Rewritten, Routed
 from ragnb.generation import generate
-from ragnb.llms.base import LLM, Request
+from ragnb.llms.base import LLM, Request, Turn
+from ragnb.queries import Rewriter
 from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry
@@ -24,7 +25,8 @@ from ragnb.writing import Written
 @dataclass(frozen=True)
 class Engine:
     """The parts that answer a question. ``reason`` says why this model was chosen, ``fallback`` are those
-    that go on, in their order, where it cannot."""
+    that go on, in their order, where it cannot. ``wordings`` is how many others are searched for too, and
+    ``patience`` how many seconds are waited for them, or for a follow-up written as a question."""
 
     retriever: Retriever
     llm: LLM
@@ -33,6 +35,8 @@ class Engine:
     retry: Retry = field(default_factory=Retry)
     fallback: tuple[LLM, ...] = ()
     breakers: Breakers = field(default_factory=Breakers)
+    wordings: int = 0
+    patience: float = 5.0
 
     @property
     def configured(self) -> dict[str, str]:
@@ -50,30 +54,45 @@ class Engine:
         return (self.llm, *self.fallback)
 
     async def events(
-        self, question: str, k: int, where: Filter | None = None, so_far: Answer | None = None
+        self,
+        question: str,
+        k: int,
+        where: Filter | None = None,
+        so_far: Answer | None = None,
+        history: tuple[Turn, ...] = (),
     ) -> AsyncGenerator[AnyEvent, None]:
         """Everything that happens after `Started`, up to and including `Finished`.
 
+        ``history`` is what was said before the question, which may lean on it.
         ``so_far`` is an answer whose process has ended: what its log has is not done again, and its text is
         gone on with. Raises `RagnbError` for every failure that was foreseen.
         """
         done = so_far or Answer()
 
         hits = done.candidates
+        searched = done.last(Rewritten) or Rewritten(question=question)
+        if (history or self.wordings) and not hits and done.last(Rewritten) is None:
+            async with aclosing(
+                Rewriter(self.llm, self.wordings, self.patience).events(question, history)
+            ) as rewriting:
+                async for told in rewriting:
+                    yield told
+                    searched = told if isinstance(told, Rewritten) else searched
+
         if not hits:
-            retrieved = await self.retriever.retrieve(question, k, where)
+            retrieved = await self.retriever.retrieve(searched.question, k, where, searched.others)
             yield retrieved
             hits = retrieved.hits
 
         if self.reranker is not None and not done.model and done.last(Reranked) is None:
-            reranked = await _reranked(self.reranker, question, hits, self.retriever.candidates)
+            reranked = await _reranked(self.reranker, searched.question, hits, self.retriever.candidates)
             yield reranked
             hits = reranked.hits
 
         if not done.model:
             yield Routed(model=self.llm.name, reason=self.reason)
 
-        request = Request(question, hits[:k])
+        request = Request(question, hits[:k], history=history, query=searched.question)
         out = Written.of(done.events, request.passages, {llm.name for llm in self.models if not llm.citing})
         async with aclosing(generate(self.models, request, self.retry, self.breakers, out)) as answering:
             async for event in answering:

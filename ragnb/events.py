@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from ragnb.documents import Hit
 
@@ -27,7 +27,8 @@ class Event(Struct, frozen=True, kw_only=True, tag=True):
 
 class Started(Event, frozen=True, kw_only=True, tag="Started"):
     """Always first. ``k`` passages at most go to the model, of those whose metadata fits ``where``;
-    ``configured`` names the parts; ``key`` is what the asker calls this answer, if anything."""
+    ``configured`` names the parts; ``key`` is what the asker calls this answer, if anything; ``chat`` is
+    the id of the chat that it is a turn of, unset where it is of none."""
 
     answer_id: str
     question: str
@@ -35,6 +36,18 @@ class Started(Event, frozen=True, kw_only=True, tag="Started"):
     where: dict[str, Any] = {}
     configured: dict[str, str] = {}
     key: str = ""
+    chat: str | UnsetType = UNSET
+
+
+class Rewritten(Event, frozen=True, kw_only=True, tag="Rewritten"):
+    """What is searched for in place of the question: ``question``, which can be understood without what was
+    said before, and ``others``, which say the same in other words. ``model`` wrote them; it is empty where
+    a rule did, and where that stood in for a model ``note`` says why."""
+
+    question: str
+    others: tuple[str, ...] = ()
+    model: str = ""
+    note: str = ""
 
 
 class Retrieved(Event, frozen=True, kw_only=True, tag="Retrieved"):
@@ -181,6 +194,7 @@ class Unknown(Event, frozen=True, kw_only=True, tag="Unknown"):
 Final = Finished | Cancelled | Failed
 AnyEvent = (
     Started
+    | Rewritten
     | Retrieved
     | Reranked
     | Routed

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ragnb import errors, parts
+from ragnb import parts
 from ragnb.answer import Answer
 from ragnb.answering import Answering, Taken
-from ragnb.background import plain, plain_iterator
+from ragnb.askable import Askable, checked_k
+from ragnb.background import plain
+from ragnb.chat import Chat
 from ragnb.display.progress import ProgressBar
 from ragnb.documents import Chunk, Document, Hit
 from ragnb.embeddings.base import Embeddings
@@ -23,7 +24,7 @@ from ragnb.evaluation import proposing, running
 from ragnb.evaluation.judge import Judge
 from ragnb.evaluation.questions import QuestionList
 from ragnb.evaluation.result import Evaluation
-from ragnb.events import AnyEvent, Failed, Started, Token
+from ragnb.history import MEMORY
 from ragnb.ingest import library
 from ragnb.ingest.indexing import Indexer
 from ragnb.ingest.plan import as_documents
@@ -44,10 +45,10 @@ from ragnb.widget import cell
 
 T = TypeVar("T")
 
-_LONGEST_QUESTION = 32_000  # characters; what is longer is a document
+_MOST_WORDINGS = 10
 
 
-class RAGPipeline:
+class RAGPipeline(Askable):
     """Documents in, a question, a streamed and cited answer out.
 
     Parameters
@@ -84,6 +85,9 @@ class RAGPipeline:
     contextual
         Whether a chunk is embedded and indexed with its document's title and headings before it. Where this
         was changed, the next ingest embeds all documents anew.
+    multi_query
+        How many other wordings of a question are searched for beside it, and their passages fused: the
+        model writes them in one short request, else they are keywords of the question. 0 is none.
     cores
         The most processor cores that an ingest uses; None is all.
 
@@ -107,12 +111,14 @@ class RAGPipeline:
         k: int = 5,
         candidates: int = 20,
         contextual: bool = True,
+        multi_query: int = 0,
         cores: int | None = None,
     ) -> None:
         self.home = None if home is None else _made_home(Path(home))
-        self.k = _checked_k(k)
+        self.k = checked_k(k)
         self.contextual = contextual
         self.cores = _checked_cores(cores)
+        self.multi_query = _checked_wordings(multi_query)
         self._base = (Path.cwd() if self.home is None else self.home.parent).resolve()
         model = parts.embeddings(embeddings, cores)
         self.embeddings = _cached(model, self.home)
@@ -138,7 +144,14 @@ class RAGPipeline:
     def _engine(self) -> Engine:
         retriever = Retriever(self.embeddings, self.vectorstore, self._candidates)
         return Engine(
-            retriever, self.llm, self._reason, self.reranker, self._retry, self.fallback, self._breakers
+            retriever,
+            self.llm,
+            self._reason,
+            self.reranker,
+            self._retry,
+            self.fallback,
+            self._breakers,
+            self.multi_query,
         )
 
     def _warm_up(self) -> None:
@@ -229,91 +242,8 @@ class RAGPipeline:
 
     # ---- answers out ---------------------------------------------------------------------------
 
-    async def aevents(
-        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
-    ) -> AsyncGenerator[AnyEvent, None]:
-        """Every event of an answer, as it happens; closing the iterator cancels it, unless it ran already
-        and was joined.
-
-        ``where`` restricts it to documents with such metadata: ``{"lang": "en", "year": {"gte": 2024}}``.
-        ``key`` is as in `start`.
-        """
-        answer, is_ours = self._ask(question, k, where, key)
-        try:
-            async with aclosing(answer.follow()) as events:
-                async for event in events:
-                    yield event
-        finally:
-            if is_ours:
-                await _settle(answer)
-
-    async def astream(
-        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
-    ) -> AsyncGenerator[str, None]:
-        """The answer's text, one piece a token; closing the iterator is as in `aevents`.
-
-        Raises the `RagnbError` that ended the answer, if one did.
-        """
-        async with aclosing(self.aevents(question, k=k, where=where, key=key)) as events:
-            async for event in events:
-                if type(event) is Token:
-                    yield event.text
-                elif isinstance(event, Failed):
-                    raise errors.from_failure(event.error, event.message, event.advice, event.fault)
-
-    async def aquery(
-        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
-    ) -> str:
-        """The whole text of the answer. Raises the `RagnbError` that ended it, if one did."""
-        async with aclosing(self.astream(question, k=k, where=where, key=key)) as pieces:
-            return "".join([piece async for piece in pieces])
-
-    def ask(
-        self,
-        question: str,
-        *,
-        k: int | None = None,
-        where: Filter | None = None,
-        key: str | None = None,
-        wait: bool = True,
-        keep_live: bool = False,
-    ) -> Answer:
-        """Answer in the notebook cell, live, and return the `Answer` when it is done.
-
-        An interrupt (the stop button) cancels the answer, keeps its text and returns it. A failure is
-        told in the cell; ``answer.status`` says which way it ended.
-
-        With ``wait=False`` it returns at once, and the cell streams on by itself; ``await answer`` waits
-        for the end. When an answer has ended, plain HTML takes the widget's place, so that the saved
-        notebook needs no kernel; ``keep_live=True`` leaves the widget, with its button to ask again.
-
-        Where nobody watches (papermill, nbval, nbconvert), answers are shown when they have ended, in the
-        order in which they were asked, at the latest at the end of their cell.
-
-        ``key`` makes asking idempotent: a cell that is run again shows the answer that is there, and goes
-        on with it where its process ended before it did; see `start` for what it raises.
-        """
-        answer = self.start(question, k=k, where=where, key=key)
-        show = cell.show if wait else cell.show_soon
-        show(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
-        return answer
-
-    async def aask(
-        self,
-        question: str,
-        *,
-        k: int | None = None,
-        where: Filter | None = None,
-        key: str | None = None,
-        keep_live: bool = False,
-    ) -> Answer:
-        """`ask` without blocking the caller's loop: other tasks and the cell's own buttons work meanwhile.
-
-        Cancelling the task (the stop button does) cancels the answer and keeps its text in the cell.
-        """
-        answer = self.start(question, k=k, where=where, key=key)
-        await cell.ashow(answer, ask_again=lambda: self.start_again(answer), keep_live=keep_live)
-        return answer
+    def _ask(self, question: str, k: int | None, where: Filter | None, key: str | None) -> Taken:
+        return self._answering.ask(question, self.k if k is None else checked_k(k), where, key)
 
     def resume(self, answer: str | Answer, *, wait: bool = True, keep_live: bool = False) -> Answer:
         """Go on with an answer whose process ended before it did, live in the cell as by `ask`.
@@ -348,6 +278,15 @@ class RAGPipeline:
         from ragnb.widget.form import form  # ipywidgets are needed for nothing else here
 
         return form(self, examples)
+
+    def chat(self, chat_id: str | None = None, *, memory: int = MEMORY) -> Chat:
+        """Several turns, in which a question may lean on those before it; see `Chat`.
+
+        ``chat_id`` goes on with an earlier one, also of another process. ``memory`` is about how many
+        tokens of what was said before the model is sent with a question. Raises `InvalidInputError` if
+        there is no such chat.
+        """
+        return Chat(self._answering, self.adocuments, self.k, chat_id, memory)
 
     def answers(self) -> AnswerList:
         """All answers of this home, oldest first; without a home, those of this pipeline.
@@ -388,7 +327,7 @@ class RAGPipeline:
         return await running.evaluate(
             self._answering,
             questions,
-            k=self.k if k is None else _checked_k(k),
+            k=self.k if k is None else checked_k(k),
             name=name,
             key=key,
             judge=Judge(chosen, self._retry, file) if chosen else None,
@@ -417,44 +356,10 @@ class RAGPipeline:
     move = plain(amove)
     documents = plain(adocuments)
     surroundings = plain(asurroundings)
-    query = plain(aquery)
-    stream = plain_iterator(astream)
-    events = plain_iterator(aevents)
-
-    def start(
-        self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
-    ) -> Answer:
-        """Begin an answer and return it at once; read it with ``answer.follow()`` or ``answer.wait()``.
-
-        With a ``key`` there is one answer to it, whoever asks and however often: one that has finished is
-        read from the journal and no model is called, one that runs in this process is joined, one whose
-        process ended before it did is gone on with, and one that failed or was cancelled is begun anew.
-        Raises `AnswerInUseError` while another process answers with that key, `InvalidInputError` if the
-        key belongs to another question, ``k`` or ``where``, and `JournalError` if the journal cannot be
-        written.
-        """
-        return self._ask(question, k, where, key).answer
-
-    def _ask(self, question: str, k: int | None, where: Filter | None, key: str | None) -> Taken:
-        return self._answering.ask(question, self.k if k is None else _checked_k(k), where, key)
-
-    def start_again(self, answer: Answer) -> Answer:
-        """Begin another answer to the same question, with the same ``k`` and ``where``."""
-        started = answer.first(Started)
-        assert started is not None
-        return self.start(started.question, k=started.k, where=started.where or None)
 
     def close(self) -> None:
         """Let go of the index, so that another process may open it."""
         self.vectorstore.close()
-
-
-async def _settle(answer: Answer) -> None:
-    """Cancel what still runs and wait for the log's end."""
-    answer.cancel()
-    async with aclosing(answer.follow(len(answer.events))) as rest:
-        async for _ in rest:
-            pass
 
 
 def _cached(model: Embeddings, home: Path | None) -> CachedEmbeddings:
@@ -466,10 +371,13 @@ def _cached(model: Embeddings, home: Path | None) -> CachedEmbeddings:
     return CachedEmbeddings(model, None if home is None else home / "embeddings.sqlite")
 
 
-def _checked_k(k: int) -> int:
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise InvalidInputError(f"k={k!r} is no number of passages.", "Use 1 or more; 5 is usual.")
-    return k
+def _checked_wordings(n: int) -> int:
+    if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= _MOST_WORDINGS:
+        raise ConfigurationError(
+            f"multi_query={n!r} is no number of other wordings.",
+            f"Use 0 to {_MOST_WORDINGS}; 3 is usual.",
+        )
+    return n
 
 
 def _checked_cores(cores: int | None) -> int | None:

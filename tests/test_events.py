@@ -18,6 +18,7 @@ from ragnb.events import (
     Resumed,
     Retrieved,
     Retrying,
+    Rewritten,
     Routed,
     Started,
     Token,
@@ -30,6 +31,8 @@ from tests.conftest import hits
 
 EVERY = [
     Started(answer_id="a", question="q?", k=5, configured={"llm": "x"}),
+    Started(answer_id="a", question="q?", k=5, chat="c"),
+    Rewritten(question="q?", others=("r?",), model="m", note="why"),
     Retrieved(hits=hits("one", "two"), embed_seconds=0.1, search_seconds=0.2),
     Reranked(hits=hits("two"), reranker="r"),
     Routed(model="m", reason="why", tier="small", signals={"margin": 0.2}),

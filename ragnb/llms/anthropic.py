@@ -115,8 +115,9 @@ class AnthropicLLM:
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
-            "system": prompt.system(citing=True),
+            "system": prompt.system(request, citing=True),
             "messages": [
+                *prompt.turns(request),
                 {"role": "user", "content": _content(request, blocks)},
                 *_turns(request.partial),
             ],

@@ -57,15 +57,29 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What was asked and answered before; ``query`` is the question as it was searched for."""
+
+    question: str
+    answer: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A question and the passages to answer it from; passage number n is ``passages[n - 1]``.
 
-    ``partial`` is what is out already: the model goes on with it and does not begin again.
+    ``partial`` is what is out already: the model goes on with it and does not begin again. ``history`` are
+    the turns before the question, oldest first, and ``query`` is the question as it can be understood
+    without them, if it has any. ``rules`` take the place of those for answers from passages.
     """
 
     question: str
     passages: tuple[Hit, ...] = ()
     partial: Partial | None = None
+    history: tuple[Turn, ...] = ()
+    query: str = ""
+    rules: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from ragnb.llms.base import Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.llms.extractive_candidates import (
@@ -71,6 +72,7 @@ class ExtractiveLLM:
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The answer, word by word; see `ragnb.llms.base.LLM.stream`."""
+        request = replace(request, question=request.query or request.question)
         chosen = await asyncio.to_thread(self._choose, request)
         position = 0
         for piece, unit in _compose(chosen) if chosen else [(DECLINED, None)]:

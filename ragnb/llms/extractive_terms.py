@@ -27,6 +27,11 @@ def stems(text: str) -> list[str]:
     return [_stem(word) for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS]
 
 
+def content_words(text: str) -> list[str]:
+    """A text's words as they stand, in order, without English stop words."""
+    return [word for word in _WORD.findall(text) if word.casefold() not in _STOP_WORDS]
+
+
 def names(question: str) -> set[str]:
     """The stems of what a question calls by name or number: capitalised words, but for the first, and
     figures."""

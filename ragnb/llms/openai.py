@@ -202,7 +202,8 @@ class OpenAILLM:
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [
-                {"role": "system", "content": prompt.system(citing=False)},
+                {"role": "system", "content": prompt.system(request, citing=False)},
+                *prompt.turns(request),
                 {"role": "user", "content": prompt.user(request)},
                 *_turns(request.partial),
             ],
@@ -225,10 +226,11 @@ class OpenAILLM:
     def _responses(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         partial = request.partial
         asked = prompt.user(request)
+        turns = [*prompt.turns(request), {"role": "user", "content": asked}, *_turns(partial)]
         body: dict[str, Any] = {
             "model": self.model,
-            "instructions": prompt.system(citing=False),
-            "input": [{"role": "user", "content": asked}, *_turns(partial)] if partial else asked,
+            "instructions": prompt.system(request, citing=False),
+            "input": turns if len(turns) > 1 else asked,
             "stream": True,
             "max_output_tokens": partial.left(self.max_tokens) if partial else self.max_tokens,
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ragnb.documents import Hit
-from ragnb.llms.base import Partial, Request
+from ragnb.llms.base import Partial, Request, Turn
 
 _RULES = """\
 You answer questions from numbered passages.
@@ -25,15 +27,34 @@ comes before them, and do not mention the interruption.
 <last_words>{anchor}</last_words>"""
 
 
-def system(*, citing: bool) -> str:
+def system(request: Request, *, citing: bool) -> str:
     """The rules. ``citing`` is True where the provider reports citations by itself."""
-    return _RULES if citing else _RULES + _CITING
+    return request.rules or (_RULES if citing else _RULES + _CITING)
+
+
+def turns(request: Request) -> list[dict[str, str]]:
+    """What was said before the question, as turns of the user and the assistant."""
+    return [
+        said
+        for turn in request.history
+        for said in (
+            {"role": "user", "content": turn.question},
+            {"role": "assistant", "content": turn.answer},
+        )
+    ]
 
 
 def user(request: Request) -> str:
     """The passages and the question, for a provider that takes plain text."""
+    if request.rules and not request.passages:
+        return request.question
     passages = "\n\n".join(_passage(number, hit) for number, hit in enumerate(request.passages, start=1))
     return f"{passages}\n\nQuestion: {request.question}"
+
+
+def conversation(history: Sequence[Turn]) -> str:
+    """What was said before the question, as a text."""
+    return "\n\n".join(f"Question: {turn.question}\nAnswer: {turn.answer}" for turn in history)
 
 
 def go_on(partial: Partial) -> str:

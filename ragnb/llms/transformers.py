@@ -212,13 +212,19 @@ def _inputs(tokenizer: Any, request: Request, said: tuple[int, ...]) -> Any:
     it the ids that were said, or the text of a partial answer that has none."""
     import torch
 
-    rules, question = prompt.system(citing=False), prompt.user(request)
+    rules, question = prompt.system(request, citing=False), prompt.user(request)
     begun = request.partial.sent if request.partial is not None and not said else ""
     if tokenizer.chat_template:
-        messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
+        messages = [
+            {"role": "system", "content": rules},
+            *prompt.turns(request),
+            {"role": "user", "content": question},
+        ]
         # Not by continue_final_message, since templates may strip the text: what follows would not join.
         asked = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         ids = tokenizer(asked + begun, add_special_tokens=False, return_tensors="pt")["input_ids"]
     else:
-        ids = tokenizer(f"{rules}\n\n{question}\n\nAnswer:{begun}", return_tensors="pt")["input_ids"]
+        said_before = f"{prompt.conversation(request.history)}\n\n" if request.history else ""
+        text = f"{rules}\n\n{said_before}{question}\n\nAnswer:{begun}"
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
     return torch.cat([ids, torch.tensor([said], dtype=ids.dtype)], dim=1) if said else ids

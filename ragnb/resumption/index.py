@@ -18,8 +18,8 @@ from ragnb.resumption.listing import Entry
 
 T = TypeVar("T")
 
-_VERSION = 1  # another one is begun anew
-_COLUMNS = "id, key, question, status, started, ended, cost, input_tokens, output_tokens, size"
+_VERSION = 2  # another one is begun anew
+_COLUMNS = "id, key, question, status, started, ended, cost, input_tokens, output_tokens, size, chat"
 
 
 class Index:
@@ -53,12 +53,17 @@ class Index:
         row = self._do(lambda db: db.execute(chosen, (key,)).fetchone())
         return _entry(row) if row else None
 
+    def turns(self, chat: str) -> list[Entry]:
+        """Those of a chat, oldest first."""
+        chosen = f"SELECT {_COLUMNS} FROM answers WHERE chat = ? AND chat != '' ORDER BY id"
+        return self._do(lambda db: [_entry(row) for row in db.execute(chosen, (chat,))])
+
     def put(self, entries: Iterable[Entry]) -> None:
         rows = [_row(entry) for entry in entries]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
-                database.executemany(f"INSERT OR REPLACE INTO answers VALUES ({','.join('?' * 10)})", rows)
+                database.executemany(f"INSERT OR REPLACE INTO answers VALUES ({','.join('?' * 11)})", rows)
 
         if rows:
             self._do(write)
@@ -126,9 +131,10 @@ def _connect(path: Path | None) -> sqlite3.Connection:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, key TEXT, question TEXT,"
                 " status TEXT, started REAL, ended REAL, cost REAL, input_tokens INTEGER,"
-                " output_tokens INTEGER, size INTEGER)"
+                " output_tokens INTEGER, size INTEGER, chat TEXT)"
             )
             database.execute("CREATE INDEX IF NOT EXISTS by_key ON answers (key, id) WHERE key != ''")
+            database.execute("CREATE INDEX IF NOT EXISTS by_chat ON answers (chat, id) WHERE chat != ''")
             database.execute("CREATE INDEX IF NOT EXISTS by_status ON answers (status)")
     except sqlite3.Error:
         database.close()
@@ -149,6 +155,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         entry.input_tokens,
         entry.output_tokens,
         entry.size,
+        entry.chat,
     )
 
 

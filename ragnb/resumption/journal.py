@@ -177,6 +177,12 @@ class Journal:
             return AnswerList([], self.answer)
         return AnswerList(self._from_index(Index.entries), self.answer)
 
+    def turns(self, chat: str) -> AnswerList:
+        """The answers of a chat, oldest first."""
+        if not self.folder.is_dir():
+            return AnswerList([], self.answer)
+        return AnswerList(self._from_index(lambda index: index.turns(chat)), self.answer)
+
     def answer(self, answer_id: str) -> Answer:
         """One answer: the one that grows, if this process writes it, else as its file has it; the notes of
         one that was interrupted say how to go on.

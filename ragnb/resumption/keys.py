@@ -27,7 +27,7 @@ def checked(key: str | None) -> str:
 def check_same(found: Answer, asked: Started) -> None:
     """Raise `InvalidInputError` where a key means two things: one would get the other's answer."""
     there = found.first(Started)
-    for name in ("question", "k", "where"):
+    for name in ("question", "k", "where", "chat"):
         old, new = getattr(there, name, None), getattr(asked, name)
         if old != new:
             raise InvalidInputError(

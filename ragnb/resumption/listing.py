@@ -19,7 +19,7 @@ class Entry(Struct, frozen=True):
     """One line of the list. Times are in UTC, ``cost`` in USD and None where unknown.
 
     ``interrupted`` is an answer without an end that nobody writes any more; ``size`` is that of its file
-    in bytes.
+    in bytes; ``chat`` is the id of the chat that it is a turn of, if it is.
     """
 
     id: str
@@ -32,6 +32,7 @@ class Entry(Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     size: int = 0
+    chat: str = ""
 
     def __str__(self) -> str:
         question = " ".join(self.question.split())
@@ -126,6 +127,7 @@ def entry(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         size=size,
+        chat=answer.chat,
     )
 
 

@@ -52,6 +52,9 @@ class InMemory:
     def answers(self) -> AnswerList:
         return AnswerList([entry(a.id, a, a.status) for a in self._answers], self.answer)
 
+    def turns(self, chat: str) -> AnswerList:
+        return AnswerList([one for one in self.answers().entries if one.chat == chat], self.answer)
+
     def tidy(self) -> None:
         pass
 

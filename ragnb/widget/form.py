@@ -1,4 +1,5 @@
-"""A question box above an answer, for people who write no code: what ``rag.ui()`` gives."""
+"""A question box above an answer, or under those of a chat, for people who write no code: what ``rag.ui()``
+and ``chat.ui()`` give."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from ragnb.widget.answer import AnswerWidget
 from ragnb.widget.ending import end_of
 
 _EMPTY = 'No documents are in the index yet: rag.ingest("a/folder") adds some.'
-_ELSEWHERE = "rag.ui() is a form for a Jupyter notebook; here, ask with rag.ask(question)."
+_ELSEWHERE = "{0}.ui() is a form for a Jupyter notebook; here, ask with {0}.ask(question)."
+_SHOWN = 20  # earlier turns of a chat
 _UNUSED = "A question box for documents stands here when this cell is run in a Jupyter notebook."
 
 
@@ -38,38 +40,46 @@ class Pipeline(Protocol):
     def adocuments(self) -> Awaitable[Sized]: ...
 
 
-def form(rag: Pipeline, examples: Sequence[str] = ()) -> Form:
-    """The form, which shows itself as a cell's value.
+class Turns(Protocol):
+    """What a form asks of a chat."""
+
+    @property
+    def answers(self) -> Sequence[Answer]: ...
+
+
+def form(rag: Pipeline, examples: Sequence[str] = (), chat: Turns | None = None) -> Form:
+    """The form, which shows itself as a cell's value; with a ``chat`` the box stands under its turns.
 
     ``examples`` are questions that a click puts into the box. Raises `InvalidInputError` if one is no text.
     """
     for example in examples:
         if not isinstance(example, str) or not example.strip():
             raise InvalidInputError(f"{example!r} is no question.", 'Give texts: examples=["How?"].')
-    return Form(rag, list(examples))
+    return Form(rag, list(examples), chat)
 
 
 class Form:
     """A form that is made where it is shown; where nobody could use it, a sentence says what it is."""
 
-    def __init__(self, rag: Pipeline, examples: list[str]) -> None:
+    def __init__(self, rag: Pipeline, examples: list[str], chat: Turns | None = None) -> None:
         self._rag = rag
         self._examples = examples
+        self._chat = chat
 
     def __repr__(self) -> str:
-        return _ELSEWHERE
+        return _ELSEWHERE.format("chat" if self._chat else "rag")
 
     def _ipython_display_(self) -> None:
         if not environment.in_notebook():
-            print(_ELSEWHERE)
+            print(self)
             return
         from IPython.display import display
 
         if environment.headless():
-            display(record((), ""), raw=True)
+            display(record(self._chat.answers if self._chat else (), ""), raw=True)
             return
-        live = LiveForm(self._rag, self._examples)
-        live.record = display(record((), live.mark), raw=True, display_id=True)
+        live = LiveForm(self._rag, self._examples, self._chat)
+        live.record = display(record(live.answers, live.mark), raw=True, display_id=True)
         display(live.bundle(), raw=True)
 
 
@@ -95,17 +105,20 @@ class QuestionBox(anywidget.AnyWidget):
 class LiveForm:
     """The widgets of a form, and the answers that were given in it.
 
-    ``record`` is the handle of the output that stays in a saved notebook. ``looked`` is done when the form
-    says what can be asked, ``settled`` when the latest answer has ended and stands in the record.
+    Each answer takes the place of the one before it; in a chat it stands below. ``record`` is the handle of
+    the output that stays in a saved notebook. ``looked`` is done when the form says what can be asked,
+    ``settled`` when the latest answer has ended and stands in the record.
     """
 
-    def __init__(self, rag: Pipeline, examples: Sequence[str] = ()) -> None:
+    def __init__(self, rag: Pipeline, examples: Sequence[str] = (), chat: Turns | None = None) -> None:
         self._rag = rag
+        self._is_chat = chat is not None
         self.mark = f"ragnb-record-{secrets.token_hex(4)}"
         self.box = QuestionBox(examples=list(examples), k=rag.k, hides=self.mark)
-        self.view = ipywidgets.VBox([self.box])
         self.answer: AnswerWidget | None = None
-        self.answers: list[Answer] = []
+        earlier = chat.answers[-_SHOWN:] if chat else ()
+        self.answers: list[Answer] = [answer for answer in earlier if answer.ended]
+        self.view = ipywidgets.VBox([*map(AnswerWidget, self.answers), self.box])
         self.record: Any = None
         self._lock = threading.Lock()
         self.box.on_msg(self._on_message)
@@ -146,7 +159,10 @@ class LiveForm:
                 self.box.send({"v": 1, "type": "refused", "question": question})
                 return
             self._follow(answer)
-            if self.answer is None:
+            if self._is_chat:
+                self.answer = AnswerWidget(answer)
+                self.view.children = [*self.view.children[:-1], self.answer, self.box]
+            elif self.answer is None:
                 self.answer = AnswerWidget(answer, ask_again=self._ask_again)
                 self.view.children = [self.box, self.answer]
             else:

@@ -111,7 +111,7 @@ def test_the_index_follows_the_files(journal, harm):
             database.execute("DELETE FROM answers WHERE id LIKE '%1-abcd'")
         elif harm == "ahead":
             database.execute(
-                "INSERT INTO answers SELECT 'x', key, question, status, 1, 2, 0, 0, 0, 0 FROM answers LIMIT 1"
+                "INSERT INTO answers SELECT 'x', key, question, status, 1, 2, 0, 0, 0, 0, '' FROM answers LIMIT 1"
             )
         elif harm == "tables":
             database.execute("DROP TABLE answers")

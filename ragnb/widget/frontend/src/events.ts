@@ -52,6 +52,12 @@ export interface Started extends Event {
   where?: Record<string, unknown>;
 }
 
+/** What was searched for in place of a question that leans on a chat. */
+export interface Rewritten extends Event {
+  type: "Rewritten";
+  question: string;
+}
+
 export interface Retrieved extends Event {
   type: "Retrieved";
   hits: Hit[];
@@ -142,6 +148,7 @@ export interface Unknown extends Event {
 
 export type LogEvent =
   | Started
+  | Rewritten
   | Retrieved
   | Reranked
   | Routed
@@ -157,7 +164,9 @@ export type LogEvent =
   | Unknown;
 
 const KINDS =
-  "Started Retrieved Reranked Routed Kept Token Cited Retrying Resumed Used Finished Cancelled Failed".split(" ");
+  "Started Rewritten Retrieved Reranked Routed Kept Token Cited Retrying Resumed Used Finished Cancelled Failed".split(
+    " ",
+  );
 
 /** The event in an object from the wire; `seq` is -1 where it has none. Null if it is no event. */
 export function read(raw: unknown): LogEvent | null {
