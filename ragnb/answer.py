@@ -28,6 +28,7 @@ from ragnb.events import (
     Finished,
     Reranked,
     Retrieved,
+    Rewritten,
     Routed,
     Started,
     Token,
@@ -43,8 +44,9 @@ EventT = TypeVar("EventT", bound=AnyEvent)
 class Timing(Struct, frozen=True):
     """Durations in seconds; None where it did not happen (yet).
 
-    ``ttft`` is the time from the question to the first content token, ``wait`` its part after the
-    model was called. ``gaps`` are the times between consecutive tokens.
+    ``retrieval`` is all until the passages were there, of which ``rewrite`` is the part before the search,
+    in which the question was written anew. ``ttft`` is the time from the question to the first content
+    token, ``wait`` its part after the model was called. ``gaps`` are the times between consecutive tokens.
     """
 
     retrieval: float | None
@@ -57,6 +59,7 @@ class Timing(Struct, frozen=True):
     tokens: int
     tokens_per_second: float | None
     gaps: tuple[float, ...]
+    rewrite: float | None = None
 
 
 class Usage(Struct, frozen=True):
@@ -304,6 +307,7 @@ class Answer:
     def timing(self) -> Timing:
         started = self.first(Started)
         zero = started.at if started else 0.0
+        rewritten = self.last(Rewritten)
         retrieved, reranked, routed = self.last(Retrieved), self.last(Reranked), self.first(Routed)
         arrivals = [event.at for event in self._events if type(event) is Token]
         ttft = arrivals[0] - zero if arrivals else None
@@ -319,6 +323,7 @@ class Answer:
             tokens=len(arrivals),
             tokens_per_second=(len(arrivals) - 1) / seconds if seconds > 0 else None,
             gaps=tuple(b - a for a, b in pairwise(arrivals)),
+            rewrite=rewritten.at - zero if rewritten else None,
         )
 
     @property

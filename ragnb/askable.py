@@ -122,8 +122,8 @@ class Askable(ABC):
         read from the journal and no model is called, one that runs in this process is joined, one whose
         process ended before it did is gone on with, and one that failed or was cancelled is begun anew.
         Raises `AnswerInUseError` while another process answers with that key, `InvalidInputError` if the
-        key belongs to another question, ``k`` or ``where``, and `JournalError` if the journal cannot be
-        written.
+        key belongs to another question, ``k``, ``where`` or chat, and `JournalError` if the journal cannot
+        be written.
         """
         return self._ask(question, k, where, key).answer
 

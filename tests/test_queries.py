@@ -12,11 +12,14 @@ from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.errors import ConfigurationError
 from ragnb.events import Retrieved, Rewritten, Used
 from ragnb.llms import followups
+from ragnb.llms.base import Turn
 from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.openai import OpenAILLM
+from ragnb.queries import Rewriter
 from ragnb.retrieval import Retriever
 from ragnb.simulator import Simulator, Status, prompt
 from tests.conftest import ROOT, TEXTS, hits
+from tests.resumption.cases import PROTOCOLS
 
 FOLLOWUPS = ROOT / "data" / "followups.jsonl"
 
@@ -74,6 +77,23 @@ def recall(rag, cases, query):
 
 def spaced(text):
     return " ".join(text.split())
+
+
+# ---- by a model -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_every_model_rewrites(protocol):
+    """One request to the real SDK, whichever protocol it speaks, and what it used."""
+    history = (Turn("How do refunds work?", "Within five days."),)
+    with Simulator("What do dogs cost?") as sim:
+        llm = PROTOCOLS[protocol](sim)
+        used, rewritten = [event async for event in Rewriter(llm, 0, 60.0).events("And for dogs?", history)]
+        await llm.aclose()
+        assert len(sim.requests) == 1
+    assert rewritten == Rewritten(question="What do dogs cost?", model=llm.name)
+    assert used.model == llm.name and used.input_tokens > 20
+    assert used.estimated == (protocol == "chat, prefix")  # which is not asked for its usage
 
 
 # ---- other wordings ---------------------------------------------------------------------------------

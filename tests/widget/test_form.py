@@ -225,3 +225,21 @@ def test_in_a_saved_notebook(monkeypatch):
     assert "Refunds are paid within five days" in written.data["text/html"]
     assert set(live.data) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
     assert live.data["text/plain"] == ""
+
+
+def test_a_chat_in_a_saved_notebook(monkeypatch):
+    """Each turn stands in its cell, the chat as a value is the whole thread, and its box stands under it."""
+    turns, thread, box = execute(
+        monkeypatch,
+        "static",
+        'chat = rag.chat()\nchat.ask("How are refunds paid?")\nchat.ask("And for dogs?");',
+        "chat",
+        "chat.ui()",
+    )
+    assert ["Refunds are paid" in output.data["text/html"] for output in turns.outputs] == [True, True]
+    (whole,) = thread.outputs
+    assert set(whole.data) == {"text/html", "text/markdown", "text/plain"}
+    assert whole.data["text/html"].count("ragnb-question") == 2
+    assert whole.data["text/plain"].index("> How are") < whole.data["text/plain"].index("> And for dogs?")
+    (record,) = box.outputs
+    assert "2 questions were asked here" in record.data["text/plain"]
