@@ -21,6 +21,7 @@ from ragnb.events import (
     Resumed,
     Retrieved,
     Retrying,
+    Rewritten,
     Routed,
     Started,
     Token,
@@ -164,10 +165,20 @@ def summary(answer: Answer) -> list[str]:
 
 
 def why(answer: Answer) -> str:
-    """Why this model answered; empty where nothing was chosen."""
+    """What was searched for in place of the question, and why this model answered; empty where neither was
+    chosen."""
     routed = answer.last(Routed)
     chosen = f"Chosen because {routed.reason}." if routed and routed.reason else ""
-    return f"{EXTRACTIVE} {chosen}".strip() if answer.model == "extractive" else chosen
+    extractive = EXTRACTIVE if answer.model == "extractive" else ""
+    return " ".join(filter(None, [_searched(answer), extractive, chosen]))
+
+
+def _searched(answer: Answer) -> str:
+    rewritten = answer.last(Rewritten)
+    if rewritten is None:
+        return ""
+    queries = ", ".join(f"“{query}”" for query in (rewritten.question, *rewritten.others))
+    return f"Searched for {queries}{f' ({rewritten.note})' if rewritten.note else ''}."
 
 
 def stages(answer: Answer) -> list[tuple[str, float, float]]:
@@ -176,8 +187,11 @@ def stages(answer: Answer) -> list[tuple[str, float, float]]:
     rows: list[tuple[str, float, float]] = []
     if timing.retrieval is not None:
         embed, search = timing.embed or 0.0, timing.search or 0.0
-        start = max(0.0, timing.retrieval - embed - search)
-        rows.append(("load the model, open the index", 0.0, start))
+        begun = timing.rewrite or 0.0
+        start = max(begun, timing.retrieval - embed - search)
+        if timing.rewrite is not None:
+            rows.append(("rewrite the question", 0.0, begun))
+        rows.append(("load the model, open the index", begun, start - begun))
         rows.append(("embed the question", start, embed))
         rows.append(("search", start + embed, search))
     if timing.rerank is not None and timing.retrieval is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ragnb.answer import Answer
 from ragnb.documents import Locator
-from ragnb.events import Cancelled, Failed, Reranked, Resumed, Retrieved, Retrying, Routed, Used
+from ragnb.events import Cancelled, Failed, Reranked, Resumed, Retrieved, Retrying, Rewritten, Routed, Used
 from ragnb.simulator import Cut, ErrorEvent, Status
 from tests.golden.record import MODEL, Log, passages, record
 
@@ -180,6 +180,19 @@ def reranked_in_part():
     log.add(0.3, Reranked(hits=passages(), reranker="late-interaction", note=note))
     log.add(0.0004, Routed(model=MODEL, reason="you asked for it"))
     return log.write("Within five working days [1].").finish()
+
+
+@golden
+def follow_up():
+    """A turn of a chat, searched for in other words than its own."""
+    log = Log("And for dogs?").add(
+        0.31,
+        Used(model=MODEL, input_tokens=120, output_tokens=9, cost=0.00003),
+        Rewritten(
+            question="What does it cost to take a dog?", others=("Price of a dog",), note="a rule did"
+        ),
+    )
+    return log.found().write("Dogs cost 29 euros [3].").finish()
 
 
 @golden

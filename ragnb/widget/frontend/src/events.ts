@@ -56,6 +56,8 @@ export interface Started extends Event {
 export interface Rewritten extends Event {
   type: "Rewritten";
   question: string;
+  others?: string[];
+  note?: string;
 }
 
 export interface Retrieved extends Event {

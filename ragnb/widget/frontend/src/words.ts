@@ -158,11 +158,18 @@ export function summary(log: Store): string[] {
   return facts;
 }
 
-/** Why this model answers, a sentence or two. */
+/** What was searched for in place of the question, and why this model answers. */
 export function why(log: Store): string {
+  const rewritten = log.latest("Rewritten");
+  let searched = "";
+  if (rewritten) {
+    const { question, others = [], note } = rewritten;
+    searched = `Searched for ${[question, ...others].map((query) => `“${query}”`).join(", ")}`;
+    searched += note ? ` (${note}).` : ".";
+  }
   const reason = log.latest("Routed")?.reason;
   const chosen = reason ? `Chosen because ${reason}.` : "";
-  return log.model === "extractive" ? `${EXTRACTIVE} ${chosen}`.trim() : chosen;
+  return [searched, log.model === "extractive" ? EXTRACTIVE : "", chosen].filter(Boolean).join(" ");
 }
 
 /** The stages that took time, by their start. */
@@ -176,8 +183,11 @@ export function stages(log: Store): Stage[] {
   if (retrieved) {
     const { embed_seconds: embed = 0, search_seconds: search = 0 } = retrieved;
     const end = log.since(retrieved.at);
-    const start = Math.max(0, end - embed - search);
-    add("load the model, open the index", 0, start);
+    const rewritten = log.latest("Rewritten");
+    const begun = rewritten ? log.since(rewritten.at) : 0;
+    const start = Math.max(begun, end - embed - search);
+    if (rewritten) add("rewrite the question", 0, begun);
+    add("load the model, open the index", begun, start - begun);
     add("embed the question", start, embed);
     add("search", start + embed, search);
     if (reranked) add("rerank", end, reranked.at - retrieved.at);
