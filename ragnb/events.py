@@ -42,7 +42,7 @@ class Started(Event, frozen=True, kw_only=True, tag="Started"):
 class Rewritten(Event, frozen=True, kw_only=True, tag="Rewritten"):
     """What is searched for in place of the question: ``question``, which can be understood without what was
     said before, and ``others``, which say the same in other words. ``model`` wrote them; it is empty where
-    a rule did, and where that stood in for a model ``note`` says why."""
+    no model did, and ``note`` says why if one was to."""
 
     question: str
     others: tuple[str, ...] = ()

@@ -87,7 +87,7 @@ class RAGPipeline(Askable):
         was changed, the next ingest embeds all documents anew.
     multi_query
         How many other wordings of a question are searched for beside it, and their passages fused: the
-        model writes them in one short request, else they are keywords of the question. 0 is none.
+        model writes them in one short request; the extractive answerer has none. 0 is none.
     cores
         The most processor cores that an ingest uses; None is all.
 

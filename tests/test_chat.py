@@ -133,7 +133,7 @@ def test_where_the_model_does_not_rewrite(wired, fault):
     rewritten = answer.last(Rewritten)
     assert answer.status == "finished" and not rewritten.model
     assert rewritten.question == "And in a cabin? large dog cost"
-    assert rewritten.note.startswith("openai:gpt-4o-mini ") and rewritten.note.endswith("; a rule did")
+    assert rewritten.note.startswith("openai:gpt-4o-mini ")
     assert len(list(answer.all(Used))) == 1
 
 
@@ -320,6 +320,7 @@ def test_empty_follow_ups(two_turns, question):
 def test_what_is_no_chat(wired):
     """A chat that is not there, and a memory that is none, are refused with what to do."""
     rag, _ = wired(answer=replying)
+    rag.query("Why?")
     for wrong in ("nowhere", "", "../x", 5):
         with pytest.raises(InvalidInputError, match="There is no chat"):
             rag.chat(wrong)

@@ -28,9 +28,3 @@ def standalone(question: str, before: str) -> str:
     own = set(stems(question))
     carried = [word for word in content_words(before) if not own & set(stems(word))]
     return " ".join([question, *dict.fromkeys(carried[-_MOST:])])
-
-
-def wordings(question: str) -> list[str]:
-    """The question's words that count, and their stems: two queries more, as far as they differ."""
-    words = " ".join(content_words(question))
-    return [one for one in dict.fromkeys([words, " ".join(stems(question))]) if one and one != question]

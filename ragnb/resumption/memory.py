@@ -53,7 +53,9 @@ class InMemory:
         return AnswerList([entry(a.id, a, a.status) for a in self._answers], self.answer)
 
     def turns(self, chat: str) -> AnswerList:
-        return AnswerList([entry(a.id, a, a.status) for a in self._answers if a.chat == chat], self.answer)
+        return AnswerList(
+            [entry(a.id, a, a.status) for a in self._answers if chat and a.chat == chat], self.answer
+        )
 
     def tidy(self) -> None:
         pass
