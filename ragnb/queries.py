@@ -38,8 +38,8 @@ _QUOTED = re.compile(r'^["“„«](.*)["”“»]$')
 
 @dataclass(frozen=True)
 class Rewriter:
-    """Asks the model once, and waits for it for so many ``seconds``. ``wordings`` is how many others are wanted
-    beside the question.
+    """Asks the model once, and waits for it for so many ``seconds``. ``wordings`` is how many others are
+    wanted beside the question.
 
     Without a model, or where it fails, a rule writes follow-ups, and there are no other wordings: with
     keywords of the question in their place less was found on the sample questions.
