@@ -22,6 +22,7 @@ def estimated(model: str, request: Request, *, sent: int, written: int, usage: U
     ``usage`` is what the provider had said when it broke off.
     """
     asked = len(request.question) + sum(len(hit.chunk.text) for hit in request.passages) + sent
+    asked += sum(len(turn.question) + len(turn.answer) for turn in request.history)
     counted = Usage(asked // _CHARACTERS_PER_TOKEN, -(-written // _CHARACTERS_PER_TOKEN))
     if usage is not None:
         counted = replace(counted, input_tokens=usage.input_tokens)

@@ -74,7 +74,7 @@ def test_an_interrupted_answer_is_resumed(tmp_path, capsys):
     assert main(["ask", "What does a dog cost?", "--home", str(home)]) == 0
     whole = capsys.readouterr().out
     (log,) = (home / "answers").glob("*.jsonl")
-    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:5]))
     (home / "answers" / "index.sqlite").unlink()
     assert main(["answers", "--home", str(home)]) == 0
     listed = capsys.readouterr().out
