@@ -136,11 +136,13 @@ def test_interrupted_before_the_first_step(monkeypatch):
 
 SCRIPT = textwrap.dedent(
     """
+    import signal
     import sys
     from ragnb import RAGPipeline
     from ragnb.embeddings.openai import OpenAIEmbeddings
     from ragnb.llms.openai import OpenAILLM
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent that ignores it hands that down
     url = sys.argv[1]
     rag = RAGPipeline(OpenAILLM("m", base_url=url), OpenAIEmbeddings(base_url=url), "memory", home=None)
     rag.add("A text.")

@@ -93,7 +93,7 @@ def asked(sim: Simulator) -> int:
     return sum("chat" in request.path for request in sim.requests)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sampled() -> Iterator[RAGPipeline]:
     """The sample corpus; what it is embedded with means nothing."""
     with Simulator() as vectors:
