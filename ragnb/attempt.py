@@ -62,7 +62,11 @@ class Attempt:
         is_told = self.way.strategy is None or not offset
         stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
         async with aclosing(stream):
-            while (delta := await self._next(stream)) is not None:
+            while True:
+                try:
+                    delta = await (anext(stream) if self._trouble.is_over else self._in_time(stream))
+                except StopAsyncIteration:
+                    return
                 new, citations = "", []
                 position: int | None = None
                 ids: tuple[int, ...] = ()
@@ -115,16 +119,12 @@ class Attempt:
                     yield Finished(reason=delta.reason, advice=_ADVICE.get(delta.reason, ""))
                     return
 
-    async def _next(self, stream: AsyncGenerator[Delta, None]) -> Delta | None:
-        """The next delta, None at the end; while there is trouble, within what is left of the budget."""
+    async def _in_time(self, stream: AsyncGenerator[Delta, None]) -> Delta:
+        """The next delta, within what is left of the budget."""
+        left = self._trouble.left(asyncio.get_running_loop().time())
         try:
-            if self._trouble.is_over:
+            async with asyncio.timeout(left):
                 return await anext(stream)
-            now = asyncio.get_running_loop().time()
-            async with asyncio.timeout(self._trouble.left(now)):
-                return await anext(stream)
-        except StopAsyncIteration:
-            return None
         except TimeoutError:
             raise ProviderError(
                 "stalled",
