@@ -71,6 +71,19 @@ class Usage(Struct, frozen=True):
     estimated: bool
 
 
+def end_status(event: AnyEvent) -> Status | None:
+    """The status that an event gives its answer as the last one; None where it is no end."""
+    match event:
+        case Finished():
+            return "finished"
+        case Cancelled():
+            return "cancelled"
+        case Failed():
+            return "failed"
+        case _:
+            return None
+
+
 class Answer:
     """One question's log. Text, citations, sources, timing, usage, cost and status follow from it.
 
@@ -293,15 +306,8 @@ class Answer:
 
     @property
     def status(self) -> Status:
-        match self._events[-1] if self._events else None:
-            case Finished():
-                return "finished"
-            case Cancelled():
-                return "cancelled"
-            case Failed():
-                return "failed"
-            case _:
-                return "interrupted" if self.is_interrupted else "running"
+        ended = end_status(self._events[-1]) if self._events else None
+        return ended or ("interrupted" if self.is_interrupted else "running")
 
     @property
     def timing(self) -> Timing:

@@ -8,7 +8,7 @@ from ragnb.events import Used
 from ragnb.llms.base import Request, Usage
 from ragnb.routing.prices import cost
 
-_CHARACTERS_PER_TOKEN = 4  # the usual estimate for English, where a provider reports nothing
+CHARACTERS_PER_TOKEN = 4  # the usual estimate for English, where a provider reports nothing
 
 
 def reported(model: str, usage: Usage) -> Used:
@@ -21,9 +21,10 @@ def estimated(model: str, request: Request, *, sent: int, written: int, usage: U
 
     ``usage`` is what the provider had said when it broke off.
     """
-    asked = len(request.question) + sum(len(hit.chunk.text) for hit in request.passages) + sent
+    asked = len(request.rules) + len(request.question) + sent
+    asked += sum(len(hit.chunk.text) for hit in request.passages)
     asked += sum(len(turn.question) + len(turn.answer) for turn in request.history)
-    counted = Usage(asked // _CHARACTERS_PER_TOKEN, -(-written // _CHARACTERS_PER_TOKEN))
+    counted = Usage(asked // CHARACTERS_PER_TOKEN, -(-written // CHARACTERS_PER_TOKEN))
     if usage is not None:
         counted = replace(counted, input_tokens=usage.input_tokens)
     return _used(model, counted, is_estimated=True)

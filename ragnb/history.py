@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ragnb.answer import Answer
+from ragnb.consumption import CHARACTERS_PER_TOKEN
 from ragnb.errors import InvalidInputError
 from ragnb.events import Rewritten
 from ragnb.llms.base import Turn
@@ -12,7 +13,6 @@ from ragnb.resumption.listing import AnswerList
 
 MEMORY = 2_000  # tokens
 _MOST = 30  # turns, each of which is read from its file
-_CHARACTERS_PER_TOKEN = 4
 
 
 def history(turns: AnswerList, question: str, before: str, memory: int = MEMORY) -> tuple[Turn, ...]:
@@ -23,7 +23,7 @@ def history(turns: AnswerList, question: str, before: str, memory: int = MEMORY)
     one question was asked several times in a row, the last answer to it counts.
     """
     kept: list[Turn] = []
-    left, asked = memory * _CHARACTERS_PER_TOKEN, question
+    left, asked = memory * CHARACTERS_PER_TOKEN, question
     for place in range(len(turns) - 1, -1, -1):
         entry = turns.entries[place]
         if entry.id >= before or entry.status == "running" or entry.question == asked:

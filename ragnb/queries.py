@@ -9,17 +9,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
+from ragnb import consumption
 from ragnb.events import Rewritten, Used
 from ragnb.llms import followups
 from ragnb.llms.base import LLM, Delta, Request, Stop, Text, Turn, Usage
 from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.prompt import conversation
-from ragnb.routing.prices import cost
 
 _TURNS = 4  # the latest ones, which a follow-up may lean on
 _ANSWER = 500  # characters of each of their answers
 _LONGEST = 1_000  # characters of one query; what is longer is none
-_CHARACTERS_PER_TOKEN = 4
 
 _STANDALONE = """\
 Rewrite the last question so that it can be understood without the conversation before it: put in what its \
@@ -120,17 +119,9 @@ class _Said:
                         raise ValueError(f"it stopped for {reason}")
 
     def used(self) -> Used:
-        sent = len(self._request.rules) + len(self._request.question)
-        estimated = Usage(sent // _CHARACTERS_PER_TOKEN, -(-len(self.text) // _CHARACTERS_PER_TOKEN))
-        usage = self.usage or estimated
-        return Used(
-            model=self._llm.name,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cost=cost(self._llm.name, usage),
-            estimated=self.usage is None,
-        )
+        if self.usage is not None:
+            return consumption.reported(self._llm.name, self.usage)
+        return consumption.estimated(self._llm.name, self._request, sent=0, written=len(self.text))
 
 
 def _lines(text: str) -> list[str]:

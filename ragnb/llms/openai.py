@@ -7,7 +7,7 @@ headers, addresses), and each server-sent event is decoded here, into just the f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,9 @@ from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+
+Reader = Callable[[AsyncIterator[Any], Provider], AsyncGenerator[Delta, None]]
 
 
 class OpenAILLM:
@@ -129,9 +132,12 @@ class OpenAILLM:
         """The answer's deltas; see `ragnb.llms.base.LLM.stream`."""
         client = self._clients.get()
         provider = Provider(self.provider, self.model, str(client.base_url), self.key_variable)
-        read = self._read_chat if self.api == "chat" else self._read_responses
         try:
-            async with aclosing(read(client, request, provider)) as deltas:
+            if self.api == "chat":
+                answer = self._streamed(self._chat(client, request), openai_chat.read, provider)
+            else:
+                answer = self._read_responses(client, request, provider)
+            async with aclosing(answer) as deltas:
                 async for delta in deltas:
                     yield delta
         except ProviderError:
@@ -152,13 +158,13 @@ class OpenAILLM:
             http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
         )
 
-    async def _read_chat(
-        self, client: AsyncOpenAI, request: Request, provider: Provider
+    async def _streamed(
+        self, call: AbstractAsyncContextManager[Any], read: Reader, provider: Provider
     ) -> AsyncGenerator[Delta, None]:
         async with (
-            self._chat(client, request) as response,
+            call as response,
             aclosing(sse(response.http_response, self.stall_timeout)) as events,
-            aclosing(openai_chat.read(events, provider)) as deltas,
+            aclosing(read(events, provider)) as deltas,
         ):
             async for delta in deltas:
                 yield delta
@@ -171,7 +177,7 @@ class OpenAILLM:
             times = {"patience": self.stall_timeout, "poll_interval": self.poll_interval}
             answer = openai_kept.again(client, cursor, partial, provider, **times)
         else:
-            answer = self._created(client, request, provider)
+            answer = self._streamed(self._responses(client, request), openai_responses.read, provider)
         try:
             async with aclosing(answer) as deltas:
                 async for delta in deltas:
@@ -184,17 +190,6 @@ class OpenAILLM:
             if cursor is not None:
                 self.let_go(cursor)
             raise
-
-    async def _created(
-        self, client: AsyncOpenAI, request: Request, provider: Provider
-    ) -> AsyncGenerator[Delta, None]:
-        async with (
-            self._responses(client, request) as response,
-            aclosing(sse(response.http_response, self.stall_timeout)) as events,
-            aclosing(openai_responses.read(events, provider, openai_responses.Place())) as deltas,
-        ):
-            async for delta in deltas:
-                yield delta
 
     def _chat(self, client: AsyncOpenAI, request: Request) -> AbstractAsyncContextManager[Any]:
         # Only OpenAI itself refuses the older name for its newer models.

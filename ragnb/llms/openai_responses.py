@@ -111,8 +111,12 @@ class Place:
     number: int | None = None
 
 
-async def read(events: AsyncIterator[Any], provider: Provider, place: Place) -> AsyncGenerator[Delta, None]:
-    """Deltas of a Responses stream; its failures come as events, which are raised here."""
+async def read(
+    events: AsyncIterator[Any], provider: Provider, place: Place | None = None
+) -> AsyncGenerator[Delta, None]:
+    """Deltas of a Responses stream; its failures come as events, which are raised here. ``place`` follows
+    how far it was read."""
+    place = place or Place()
     async with aclosing(in_order(events)) as ordered:
         async for event in ordered:
             if event.data.startswith("[DONE]"):

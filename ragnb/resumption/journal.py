@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary, ref
 
-from ragnb.answer import Answer, Status
+from ragnb.answer import Answer, end_status
 from ragnb.errors import AnswerInUseError
 from ragnb.events import AnyEvent, Started
 from ragnb.resumption import locks
 from ragnb.resumption.index import Index
-from ragnb.resumption.listing import AnswerList, Entry, entry, state
+from ragnb.resumption.listing import AnswerList, Entry, entry
 from ragnb.resumption.logfile import LogFile, unwritable
 from ragnb.resumption.memory import no_answer
 from ragnb.resumption.retention import Held, Keep, surplus
@@ -96,7 +96,7 @@ class Journal:
                 answer.notes = (*answer.notes, note)
 
         def ended(event: AnyEvent, size: int) -> None:
-            if (answer := written()) and (status := state(event)):
+            if (answer := written()) and (status := end_status(event)):
                 self._index.put([entry(answer_id, answer, status, size, datetime.now(UTC))])
 
         log.failed, log.ended = failed, ended
@@ -242,10 +242,9 @@ class Journal:
         answer = Answer.from_jsonl(lines)
         if b"\n" not in lines:
             return None  # killed before its first event
-        idle: Status = "running" if is_written else "interrupted"
-        status = state(answer.events[-1] if answer.events else None) or idle
+        answer.is_interrupted = not is_written
         written = datetime.fromtimestamp(facts.st_mtime, UTC)
-        return entry(answer_id, answer, status, facts.st_size, written)
+        return entry(answer_id, answer, answer.status, facts.st_size, written)
 
     def tidy(self) -> None:
         """Delete what `Keep` does not keep. Quiet: what cannot be deleted stays."""

@@ -9,7 +9,7 @@ from typing import overload
 from msgspec import Struct
 
 from ragnb.answer import Answer, Status
-from ragnb.events import Cancelled, Failed, Finished, Started
+from ragnb.events import Started
 
 _SHOWN = 50
 _ID_TIME = "%Y%m%d-%H%M%S-%f"
@@ -91,19 +91,6 @@ class AnswerList(Sequence[Answer]):
             f"{len(interrupted)} {were} interrupted: rag.resume({interrupted[-1]!r}) goes on, as does "
             f"`ragnb resume {interrupted[-1]}`."
         ]
-
-
-def state(last: object) -> Status | None:
-    """The status that an answer's last event gives it; None where it is no end."""
-    match last:
-        case Finished():
-            return "finished"
-        case Cancelled():
-            return "cancelled"
-        case Failed():
-            return "failed"
-        case _:
-            return None
 
 
 def entry(
