@@ -13,20 +13,48 @@ if TYPE_CHECKING:
     from ragnb.documents import Document
     from ragnb.errors import RagnbError
     from ragnb.ingest.loaders import loader
+    from ragnb.llms.price import Price
     from ragnb.pipeline import RAGPipeline
     from ragnb.resumption.policy import Retry
     from ragnb.resumption.retention import Keep
+    from ragnb.routing.budgets import Allowance, Budget
+    from ragnb.routing.hedging import Hedge
+    from ragnb.routing.hold import Hold
+    from ragnb.routing.router import Router
+    from ragnb.routing.tiers import Tier
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "Document", "Keep", "RAGPipeline", "RagnbError", "Retry", "loader"]
+__all__ = [
+    "Allowance",
+    "Answer",
+    "Budget",
+    "Document",
+    "Hedge",
+    "Hold",
+    "Keep",
+    "Price",
+    "RAGPipeline",
+    "RagnbError",
+    "Retry",
+    "Router",
+    "Tier",
+    "loader",
+]
 
 _HOME = {
+    "Allowance": "ragnb.routing.budgets",
     "Answer": "ragnb.answer",
+    "Budget": "ragnb.routing.budgets",
     "Document": "ragnb.documents",
+    "Hedge": "ragnb.routing.hedging",
+    "Hold": "ragnb.routing.hold",
     "Keep": "ragnb.resumption.retention",
+    "Price": "ragnb.llms.price",
     "RAGPipeline": "ragnb.pipeline",
     "RagnbError": "ragnb.errors",
     "Retry": "ragnb.resumption.policy",
+    "Router": "ragnb.routing.router",
+    "Tier": "ragnb.routing.tiers",
     "loader": "ragnb.ingest.loaders",
 }
 

@@ -349,6 +349,11 @@ class Answer:
         known = [cost for cost in costs if cost is not None]
         return sum(known) if known and len(known) == len(costs) else None
 
+    @property
+    def known_cost(self) -> float:
+        """USD over all attempts whose price is known."""
+        return sum(event.cost or 0.0 for event in self.all(Used))
+
     # ---- shown -----------------------------------------------------------------------------------
 
     def __repr__(self) -> str:

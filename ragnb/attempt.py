@@ -8,11 +8,14 @@ from contextlib import aclosing
 from typing import cast
 
 from ragnb import consumption
-from ragnb.errors import ProviderError
+from ragnb.errors import BudgetError, ProviderError
 from ragnb.events import AnyEvent, Finished, Kept, Resumed, Token, Used
 from ragnb.llms.base import LLM, Block, Citation, Cursor, Delta, Stop, Text, Usage
 from ragnb.resumption.policy import Trouble
 from ragnb.resumption.strategies import Way
+from ragnb.routing.budgets import Purse, Reservation
+from ragnb.routing.hedging import Hedging, Lost, hedged
+from ragnb.routing.hold import DeclinedError, Hold, held
 from ragnb.writing import Written
 
 _ADVICE = {
@@ -37,12 +40,28 @@ class Attempt:
     another by its cursor, when that was.
     """
 
-    def __init__(self, way: Way, out: Written, trouble: Trouble, begun: int | None = None) -> None:
+    def __init__(
+        self,
+        way: Way,
+        out: Written,
+        trouble: Trouble,
+        purse: Purse,
+        begun: int | None = None,
+        hold: Hold | None = None,
+        hedging: Hedging | None = None,
+    ) -> None:
         self.way = way
         self.out = out
         self.begun = out.length if begun is None else begun
         self.is_answering = False
         self._trouble = trouble
+        self._purse = purse
+        self.reserved: Reservation | None = None
+        self._hold = hold
+        self._hedging = hedging
+        self._lost: list[Used] = []
+        self._is_whole = False
+        self._said = 0
         self._usage: Usage | None = None
 
     @property
@@ -50,37 +69,48 @@ class Attempt:
         """Characters of the answer that came of the request."""
         return self.out.length - self.begun
 
+    @property
+    def is_billed(self) -> bool:
+        """Whether the model began, as far as one can tell from what it sent."""
+        return bool(self.written or self._said or self._usage)
+
     async def events(self) -> AsyncGenerator[AnyEvent, None]:
         llm, out = self.way.llm, self.out
         out.turn_to(llm)
+        self.reserved = self.reserved or self._purse.reserve(llm, self.way.request)
         seam = self.way.seam(out.text if self.way.strategy else "")
         offset = out.length
         waiting: list[Citation] = []
         kept: Cursor | None = None
         begun: list[tuple[int, bool]] = []
-        said = 0
         is_told = self.way.strategy is None or not offset
         stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
-        async with aclosing(stream):
+        is_first = out.is_empty and self.way.strategy is None
+        if self._hedging is not None and is_first:
+            stream = self._hedged(stream, self._hedging)
+        shown = self._held(stream, self._hold) if self._hold is not None and is_first else stream
+        async with aclosing(stream), aclosing(shown):
             while True:
                 try:
-                    delta = await (anext(stream) if self._trouble.is_over else self._in_time(stream))
+                    delta = await (anext(shown) if self._trouble.is_over else self._in_time(shown))
                 except StopAsyncIteration:
                     return
+                while self._lost:
+                    yield self._lost.pop()
                 new, citations = "", []
                 position: int | None = None
                 ids: tuple[int, ...] = ()
                 match delta:
                     case Text(text, position, ids):
-                        said += len(text)
+                        self._said += len(text)
                         new = seam.feed(text)
                         ids = ids if new == text else ()
                     case Citation():
                         waiting.append(delta)
                     case Block(is_cited):
-                        if self.way.loses is not None and not said and not is_cited:
+                        if self.way.loses is not None and not self._said and not is_cited:
                             raise OtherwiseError(llm, "went on without the citations of its last sentence")
-                        begun.append((said, is_cited))
+                        begun.append((self._said, is_cited))
                     case Usage():
                         self._usage = delta
                     case Cursor():
@@ -115,9 +145,54 @@ class Attempt:
                 if isinstance(delta, Stop):
                     for cited in out.close():
                         yield cited
-                    yield self.used(complete=True)
-                    yield Finished(reason=delta.reason, advice=_ADVICE.get(delta.reason, ""))
+                    self._is_whole = True
+                    yield self.used()
+                    advice = f"{_ADVICE.get(delta.reason, '')} {self._purse.warning()}".strip()
+                    yield Finished(reason=delta.reason, advice=advice)
                     return
+
+    async def _hedged(
+        self, stream: AsyncGenerator[Delta, None], hedging: Hedging
+    ) -> AsyncGenerator[Delta, None]:
+        """The request that answers first, where the first one is late; see `hedged`."""
+        llm, request = self.way.llm, self.way.request
+        clock = asyncio.get_running_loop().time
+        since, after = clock(), hedging.begin(llm.name)
+        second: list[Reservation] = []
+
+        def again() -> AsyncGenerator[Delta, None] | None:
+            try:
+                if not hedging.claim():
+                    return None
+                second.append(self._purse.reserve(llm, request))
+            except BudgetError:
+                return None
+            return cast(AsyncGenerator[Delta, None], llm.stream(request))
+
+        is_waiting = True
+        deltas = stream if after is None else hedged(stream, after, again)
+        async with aclosing(stream), aclosing(deltas):
+            async for delta in deltas:
+                if isinstance(delta, Lost):
+                    prices, usage = self._purse.prices, delta.usage
+                    lost = consumption.estimated(llm, request, prices, sent=0, written=0, usage=usage)
+                    second[0].settle(lost.cost)
+                    self._lost.append(lost)
+                    continue
+                if is_waiting and isinstance(delta, Text):
+                    is_waiting = False
+                    hedging.answered(llm.name, clock() - since)
+                yield delta
+
+    async def _held(self, stream: AsyncGenerator[Delta, None], hold: Hold) -> AsyncGenerator[Delta, None]:
+        """What is no refusal; see `held`."""
+        try:
+            async with aclosing(held(stream, self.way.llm, hold)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        except DeclinedError as error:
+            self._said, self._usage, self._is_whole = error.said, error.usage, error.is_whole
+            raise
 
     async def _in_time(self, stream: AsyncGenerator[Delta, None]) -> Delta:
         """The next delta, within what is left of the budget."""
@@ -132,12 +207,22 @@ class Attempt:
                 "Ask again; a larger Retry(budget=…) waits longer.",
             ) from None
 
-    def used(self, *, complete: bool = False) -> Used:
-        """What this attempt consumed: as reported, or estimated from the number of characters."""
-        if complete and self._usage is not None:
-            return consumption.reported(self.way.llm.name, self._usage)
-        partial = self.way.request.partial
-        sent = len(partial.text) if partial else 0
-        return consumption.estimated(
-            self.way.llm.name, self.way.request, sent=sent, written=self.written, usage=self._usage
-        )
+    def paid(self) -> list[Used]:
+        """What this attempt consumed, and the other request that was made beside it."""
+        lost, self._lost = self._lost, []
+        return [*lost, self.used()]
+
+    def used(self) -> Used:
+        """What this attempt consumed, which is paid: as reported, or estimated from the number of
+        characters."""
+        used = self._used()
+        if self.reserved is not None:
+            self.reserved.settle(used.cost)
+        return used
+
+    def _used(self) -> Used:
+        llm, request, prices = self.way.llm, self.way.request, self._purse.prices
+        if self._is_whole and self._usage is not None:
+            return consumption.reported(llm, self._usage, prices)
+        sent, written = len(request.partial.text) if request.partial else 0, max(self.written, self._said)
+        return consumption.estimated(llm, request, prices, sent=sent, written=written, usage=self._usage)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ragnb.events import Used
-from ragnb.llms.base import Request, Usage
-from ragnb.routing.prices import cost
+from ragnb.llms.base import LLM, Request, Usage
+from ragnb.routing.prices import Prices
 
 CHARACTERS_PER_TOKEN = 4  # the usual estimate for English, where a provider reports nothing
 
 
-def reported(model: str, usage: Usage) -> Used:
+def reported(llm: LLM | str, usage: Usage, prices: Prices) -> Used:
     """What the provider says."""
-    return _used(model, usage, is_estimated=False)
+    return _used(llm, usage, prices, is_estimated=False)
 
 
-def estimated(model: str, request: Request, *, sent: int, written: int, usage: Usage | None = None) -> Used:
+def estimated(
+    llm: LLM | str, request: Request, prices: Prices, *, sent: int, written: int, usage: Usage | None = None
+) -> Used:
     """What a request consumed that was sent so many characters of the answer and wrote so many.
 
     ``usage`` is what the provider had said when it broke off.
@@ -26,16 +28,17 @@ def estimated(model: str, request: Request, *, sent: int, written: int, usage: U
     asked += sum(len(turn.question) + len(turn.answer) for turn in request.history)
     counted = Usage(asked // CHARACTERS_PER_TOKEN, -(-written // CHARACTERS_PER_TOKEN))
     if usage is not None:
-        counted = replace(counted, input_tokens=usage.input_tokens)
-    return _used(model, counted, is_estimated=True)
+        counted = replace(usage, output_tokens=max(usage.output_tokens, counted.output_tokens))
+    return _used(llm, counted, prices, is_estimated=True)
 
 
-def _used(model: str, usage: Usage, *, is_estimated: bool) -> Used:
+def _used(llm: LLM | str, usage: Usage, prices: Prices, *, is_estimated: bool) -> Used:
     return Used(
-        model=model,
+        model=llm if isinstance(llm, str) else llm.name,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
-        cost=cost(model, usage),
+        cache_write_tokens=usage.cache_write_tokens,
+        cost=prices.cost(llm, usage),
         estimated=is_estimated,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ragnb.answer import Answer
 from ragnb.documents import Hit
 from ragnb.errors import ConfigurationError, ProviderError, RagnbError
-from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Rewritten, Routed
+from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Retrieved, Rewritten, Routed
 from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request, Turn
 from ragnb.queries import Rewriter
@@ -18,6 +18,9 @@ from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry
 from ragnb.retrieval import Retriever
+from ragnb.routing.budgets import Accounts, Purse
+from ragnb.routing.hedging import Hedging
+from ragnb.routing.router import Routing
 from ragnb.vectorstores.filters import Filter
 from ragnb.writing import Written
 
@@ -26,7 +29,8 @@ from ragnb.writing import Written
 class Engine:
     """The parts that answer a question. ``reason`` says why this model was chosen, ``fallback`` are those
     that go on, in their order, where it cannot. ``wordings`` is how many others are searched for too, and
-    ``patience`` how many seconds are waited for them, or for a follow-up written as a question."""
+    ``patience`` how many seconds are waited for them, or for a follow-up written as a question. With
+    ``routing``, the model is chosen for each question."""
 
     retriever: Retriever
     llm: LLM
@@ -37,6 +41,9 @@ class Engine:
     breakers: Breakers = field(default_factory=Breakers)
     wordings: int = 0
     patience: float = 5.0
+    routing: Routing | None = None
+    accounts: Accounts = field(default_factory=Accounts)
+    hedging: Hedging | None = None
 
     @property
     def configured(self) -> dict[str, str]:
@@ -46,12 +53,16 @@ class Engine:
             "embeddings": self.retriever.embeddings.name,
             "vectorstore": type(self.retriever.store).__name__,
         }
-        return named if self.reranker is None else {**named, "reranker": self.reranker.name}
+        if self.reranker is not None:
+            named["reranker"] = self.reranker.name
+        if self.routing is not None:
+            named["llm"] = " | ".join(model.name for model in self.routing.tiers.models)
+        return named
 
-    @property
-    def models(self) -> tuple[LLM, ...]:
-        """Those that may answer, in their order."""
-        return (self.llm, *self.fallback)
+    def models(self, first: str) -> tuple[LLM, ...]:
+        """Those that may answer, in their order, where that one is chosen."""
+        chosen = (self.llm,) if self.routing is None else self.routing.models(first)
+        return (*chosen, *self.fallback)
 
     async def events(
         self,
@@ -68,35 +79,61 @@ class Engine:
         gone on with. Raises `RagnbError` for every failure that was foreseen.
         """
         done = so_far or Answer()
+        with self.accounts.purse(spent=done.known_cost) as purse:
+            async with aclosing(self._events(question, k, where, done, history, purse)) as events:
+                async for event in events:
+                    yield event
 
-        hits = done.candidates
+    async def _events(
+        self,
+        question: str,
+        k: int,
+        where: Filter | None,
+        done: Answer,
+        history: tuple[Turn, ...],
+        purse: Purse,
+    ) -> AsyncGenerator[AnyEvent, None]:
+        retrieved = done.last(Retrieved)
         searched = done.last(Rewritten) or Rewritten(question=question)
-        if (history or self.wordings) and not hits and done.last(Rewritten) is None:
+        if (history or self.wordings) and retrieved is None and done.last(Rewritten) is None:
             async with aclosing(
-                Rewriter(self.llm, self.wordings, self.patience).events(question, history)
+                Rewriter(self.llm, self.wordings, self.patience, purse).events(question, history)
             ) as rewriting:
                 async for told in rewriting:
                     yield told
                     searched = told if isinstance(told, Rewritten) else searched
 
-        if not hits:
+        if retrieved is None:
             retrieved = await self.retriever.retrieve(searched.question, k, where, searched.others)
             yield retrieved
-            hits = retrieved.hits
+        hits = done.candidates or retrieved.hits
 
         if self.reranker is not None and not done.model and done.last(Reranked) is None:
             reranked = await _reranked(self.reranker, searched.question, hits, self.retriever.candidates)
             yield reranked
             hits = reranked.hits
 
-        if not done.model:
-            yield Routed(model=self.llm.name, reason=self.reason)
+        model = done.model
+        if not model:
+            routed = self._routed(searched.question, retrieved.hits, hits[:k], len(history))
+            yield routed
+            model = routed.model
 
         request = Request(question, hits[:k], history=history, query=searched.question)
-        out = Written.of(done.events, request.passages, {llm.name for llm in self.models if not llm.citing})
-        async with aclosing(generate(self.models, request, self.retry, self.breakers, out)) as answering:
+        models = self.models(model)
+        out = Written.of(done.events, request.passages, {llm.name for llm in models if not llm.citing})
+        holds = self.routing.holds(model) if self.routing else None
+        events = generate(models, request, self.retry, self.breakers, out, purse, holds, self.hedging)
+        async with aclosing(events) as answering:
             async for event in answering:
-                yield event
+                yield self.routing.named(event) if self.routing and type(event) is Routed else event
+
+    def _routed(
+        self, question: str, found: tuple[Hit, ...], passages: tuple[Hit, ...], turns: int
+    ) -> Routed:
+        if self.routing is None:
+            return Routed(model=self.llm.name, reason=self.reason)
+        return self.routing.route(question, found, passages, turns)
 
 
 async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...], depth: int) -> Reranked:

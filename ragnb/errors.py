@@ -16,6 +16,8 @@ Fault = Literal[
     "stalled",  # connected, but nothing came for too long
     "cut",  # the stream ended without the provider's end marker
     "garbage",  # the answer is not of the protocol
+    "budget",  # the request might have cost more than is left, and was not made
+    "declined",  # the model refused before anything was shown, and a larger one may not
 ]
 
 
@@ -82,6 +84,13 @@ class ProviderError(RagnbError):
         super().__init__(message, advice)
         self.fault = fault
         self.retry_after = retry_after
+
+
+class BudgetError(ProviderError):
+    """A request was not made, because it might have passed a budget."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__("budget", message, advice)
 
 
 def from_failure(name: str, message: str, advice: str, fault: str) -> RagnbError:

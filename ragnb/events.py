@@ -151,7 +151,8 @@ class Resumed(Event, frozen=True, kw_only=True, tag="Resumed"):
 
 
 class Used(Event, frozen=True, kw_only=True, tag="Used"):
-    """What one attempt consumed, in tokens. ``input_tokens`` includes ``cached_tokens``.
+    """What one attempt consumed, in tokens. ``input_tokens`` includes ``cached_tokens``, read from the
+    provider's cache, and ``cache_write_tokens``, put into it.
 
     ``cost`` is in USD, None where the price is unknown.
     """
@@ -160,6 +161,7 @@ class Used(Event, frozen=True, kw_only=True, tag="Used"):
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     cost: float | None = None
     estimated: bool = False
 

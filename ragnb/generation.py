@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 
 from ragnb import consumption
@@ -17,6 +17,9 @@ from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.policy import Retry, Trouble
 from ragnb.resumption.seam import DivergedError
 from ragnb.resumption.strategies import Way, Ways
+from ragnb.routing.budgets import Purse
+from ragnb.routing.hedging import Hedging
+from ragnb.routing.hold import DeclinedError, Hold
 from ragnb.writing import Written
 
 __all__ = ["Retry", "generate"]
@@ -30,21 +33,27 @@ async def generate(
     retry: Retry,
     breakers: Breakers | None = None,
     out: Written | None = None,
+    purse: Purse | None = None,
+    holds: Mapping[str, Hold] | None = None,
+    hedging: Hedging | None = None,
 ) -> AsyncGenerator[AnyEvent, None]:
     """The events of the answer, `Finished` last, by the first of the models that is able to.
 
     Where an attempt fails, the next one goes on with the text that is out: the joined texts of all `Token`
-    events are the answer. ``out`` is what is out before the first one, of a process that has ended. Raises
+    events are the answer. ``out`` is what is out before the first one, of a process that has ended.
+    ``holds`` are for the models, by name, whose refusal the next one may do better than. Raises
     `ProviderError` when there is no further attempt.
     """
     clock = asyncio.get_running_loop().time
     trouble = Trouble(retry)
+    failed: dict[str, str] = {}
     out = out or Written(request.passages)
+    purse, holds = purse or Purse(), holds or {}
     llms = _from_the_one_that_wrote(llms, out.model)
     ways = Ways(llms, request, breakers or Breakers(), retry)
     way = ways.first() if out.is_empty else ways.same(out.partial()) or ways.other(out.partial())
     begun = out.accounted if way and way.strategy == "cursor" else out.length
-    for event in _owed(out, request, begun):
+    for event in _owed(out, request, begun, purse, llms):
         yield event
     if way is None:
         raise ProviderError(
@@ -54,7 +63,7 @@ async def generate(
         )
     if way.llm.name != (out.model or llms[0].name):
         yield Routed(model=way.llm.name, reason=_why(llms[0], out))
-    attempt = Attempt(way, out, trouble, begun)
+    attempt = Attempt(way, out, trouble, purse, begun, holds.get(way.llm.name), hedging)
     fault: ProviderError
     while True:
         try:
@@ -67,38 +76,53 @@ async def generate(
                     yield event
             return
         except asyncio.CancelledError:
-            if attempt.written:
-                yield attempt.used()
+            if attempt.is_billed:
+                for used in attempt.paid():
+                    yield used
             raise
         except DivergedError:
             fault = OtherwiseError(way.llm, "did not say the same again")
         except ProviderError as error:
             fault = error
+        failed[way.llm.name] = fault.message
         trouble.begin(clock())
         if not attempt.is_answering and faults.action(fault.fault, began=False) != "fall back":
             ways.breaker().failed()
         planned = _next(ways, attempt, fault, trouble, clock())
         follows = planned is not None and planned[0].strategy == "cursor" and planned[0].llm is way.llm
         # A provider that goes on by itself counts the whole at its end.
-        if (attempt.written or isinstance(fault, OtherwiseError)) and not follows:
-            yield attempt.used()
+        if (attempt.is_billed or isinstance(fault, OtherwiseError)) and not follows:
+            for used in attempt.paid():
+                yield used
         if planned is None:
-            raise fault
+            raise fault if len(failed) == 1 else _all_failed(failed, fault)
         before, (way, wait) = way, planned
-        yield Retrying(fault=fault.fault, message=fault.message, attempt=trouble.attempts, wait=wait)
+        if isinstance(fault, DeclinedError):
+            yield Routed(model=way.llm.name, reason=f"{before.llm.name} would not answer")
+        else:
+            yield Retrying(fault=fault.fault, message=fault.message, attempt=trouble.attempts, wait=wait)
+            if way.llm is not before.llm:
+                yield Routed(model=way.llm.name, reason=f"{before.llm.name} failed: {fault.message}")
         if way.llm is not before.llm:
             trouble.attempts = 0
-            yield Routed(model=way.llm.name, reason=f"{before.llm.name} failed: {fault.message}")
         since = attempt.begun if follows else None
         try:
             await asyncio.sleep(wait)
         except asyncio.CancelledError:
             if out.cursor is not None and isinstance(way.llm, Keeping):
                 way.llm.let_go(out.cursor)
-            if follows and attempt.written:
-                yield attempt.used()
+            if follows and attempt.is_billed:
+                for used in attempt.paid():
+                    yield used
             raise
-        attempt = Attempt(way, out, trouble, since)
+        before_it, attempt = (
+            attempt,
+            Attempt(way, out, trouble, purse, since, holds.get(way.llm.name), hedging),
+        )
+        if follows:
+            attempt.reserved = before_it.reserved
+        elif before_it.reserved is not None:
+            before_it.reserved.settle()
 
 
 def _from_the_one_that_wrote(llms: Sequence[LLM], model: str) -> Sequence[LLM]:
@@ -106,12 +130,17 @@ def _from_the_one_that_wrote(llms: Sequence[LLM], model: str) -> Sequence[LLM]:
     return [*itertools.dropwhile(lambda llm: llm.name != model, llms)] or llms
 
 
-def _owed(out: Written, request: Request, begun: int) -> Iterator[AnyEvent]:
+def _owed(
+    out: Written, request: Request, begun: int, purse: Purse, llms: Sequence[LLM]
+) -> Iterator[AnyEvent]:
     """What an ended process did not come to tell: citations, and what the text up to ``begun`` cost."""
     yield from out.owed
     if begun > out.accounted:
         written = begun - out.accounted
-        yield consumption.estimated(out.model, request, sent=out.accounted, written=written)
+        writer = next((llm for llm in llms if llm.name == out.model), out.model)
+        used = consumption.estimated(writer, request, purse.prices, sent=out.accounted, written=written)
+        purse.spend(used.cost)
+        yield used
 
 
 def _why(first: LLM, out: Written) -> str:
@@ -121,6 +150,12 @@ def _why(first: LLM, out: Written) -> str:
     if out.is_empty:
         return f"{first.name} failed repeatedly and is left alone"
     return f"{first.name} cannot go on with an answer that was interrupted"
+
+
+def _all_failed(failed: Mapping[str, str], last: ProviderError) -> ProviderError:
+    """What each of the models said, in the order in which they were asked."""
+    said = " ".join(f"{name}: {message}" for name, message in failed.items())
+    return ProviderError(last.fault, f"None of the models could answer. {said}", last.advice)
 
 
 def _next(

@@ -13,6 +13,9 @@ from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.errors import ConfigurationError
 from ragnb.llms.base import LLM
 from ragnb.rerankers.base import Reranker
+from ragnb.routing.hold import Hold
+from ragnb.routing.router import Router, Routing, Rule
+from ragnb.routing.tiers import Tier, Tiers
 from ragnb.vectorstores.base import VectorStore
 
 
@@ -63,6 +66,29 @@ def llm(given: LLM | str | None, embeddings: Embeddings) -> tuple[LLM, str]:
             f"llm={given!r} is no model.", "Pass a model, or a name such as “openai:gpt-4.1-mini”."
         )
     return given, "you asked for it"
+
+
+def routing(
+    tiers: Sequence[Tier], router: Router | Rule | None, embeddings: Embeddings, hold: Hold | None = None
+) -> Routing | None:
+    """The tiers and what chooses among them, None without tiers. Raises `ConfigurationError` for what is no
+    tier or no router, and as `Tiers` does."""
+    if not tiers:
+        if router is not None:
+            raise ConfigurationError(
+                "A router needs models to choose among.",
+                'Say which: tiers=[Tier("small", "openai:gpt-4.1-mini"), Tier("large", "openai:gpt-4.1")].',
+            )
+        return None
+    for tier in tiers:
+        if not isinstance(tier, Tier):
+            raise ConfigurationError(f"{tier!r} is no tier.", 'Write Tier("small", "openai:gpt-4.1-mini").')
+    if router is not None and not isinstance(router, Router) and not callable(router):
+        raise ConfigurationError(
+            f"router={router!r} is no router.", "Pass a Router, or a function of the signals."
+        )
+    models = tuple(llm(tier.llm, embeddings)[0] for tier in tiers)
+    return Routing(Tiers(tuple(tiers), models), router or Router(), hold)
 
 
 def _llm(name: str, embeddings: Embeddings) -> LLM:

@@ -38,6 +38,11 @@ from ragnb.resumption.memory import InMemory
 from ragnb.resumption.policy import Retry
 from ragnb.resumption.retention import Keep
 from ragnb.retrieval import Retriever
+from ragnb.routing.budgets import Accounts, Budget
+from ragnb.routing.hedging import Hedge, Hedging
+from ragnb.routing.hold import Hold
+from ragnb.routing.router import Router, Rule
+from ragnb.routing.tiers import Tier
 from ragnb.vectorstores.base import IndexInfo, VectorStore
 from ragnb.vectorstores.filters import Filter
 from ragnb.vectorstores.moving import move
@@ -75,6 +80,23 @@ class RAGPipeline(Askable):
     fallback
         A model or its name, or several in their order, that go on where ``llm`` cannot: with the same
         question, the same passages, and the text that is out already.
+    tiers
+        Models to choose among for each question, from the smallest to the largest, in place of ``llm``:
+        ``[Tier("small", "openai:gpt-4.1-mini"), Tier("large", "openai:gpt-4.1")]``. Where the chosen one
+        fails, the others go on, the larger ones first, then ``fallback``.
+    router
+        What chooses: a `Router`, or a function that is given the signals of a question and names a tier.
+        Without one, a `Router` as it comes.
+    hold
+        How much of the beginning of a smaller tier's answer may be held back: one that begins as a refusal,
+        or with “I don't know”, goes to the next larger tier and is not shown. “No answer in these
+        documents” is a right answer. None shows everything.
+    budget
+        What an answer and all of them may cost: ``Budget(answer=0.01, pipeline=5.0)``, in USD. A request
+        that might pass it is not made; a cheaper model of ``fallback`` is asked, or the answer fails.
+    hedge
+        When a request whose first token is late is made a second time; the one that answers later is
+        closed, and paid for too. None never does.
     keep
         Which answers stay in the journal, and how safely they are written.
     k
@@ -107,6 +129,11 @@ class RAGPipeline(Askable):
         home: str | Path | None = ".ragnb",
         retry: Retry | None = None,
         fallback: LLM | str | Sequence[LLM | str] = (),
+        tiers: Sequence[Tier] = (),
+        router: Router | Rule | None = None,
+        hold: Hold | None = Hold(),  # noqa: B008
+        budget: Budget | None = None,
+        hedge: Hedge | None = None,
         keep: Keep | None = None,
         k: int = 5,
         candidates: int = 20,
@@ -122,12 +149,18 @@ class RAGPipeline(Askable):
         self._base = (Path.cwd() if self.home is None else self.home.parent).resolve()
         model = parts.embeddings(embeddings, cores)
         self.embeddings = _cached(model, self.home)
-        self.llm, self._reason = parts.llm(llm, model)
+        self.routing = parts.routing(tiers, router, model, hold)
+        if self.routing is not None and llm is not None:
+            raise ConfigurationError("Both llm= and tiers= were given.", "Make the model one of the tiers.")
+        largest = llm if self.routing is None else self.routing.tiers.models[-1]
+        self.llm, self._reason = parts.llm(largest, model)
         self.reranker = parts.reranker(reranker, self.embeddings)
         others = [fallback] if isinstance(fallback, (str, LLM)) else fallback
         self.fallback = tuple(parts.llm(other, model)[0] for other in others)
         self._retry = retry or Retry()
+        self._accounts = Accounts(self.routing.tiers.prices if self.routing else None, budget)
         self._breakers = Breakers()
+        self._hedging = None if hedge is None else Hedging(hedge)
         self._candidates = candidates
         self.vectorstore = parts.vectorstore(vectorstore, self.home)
         journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
@@ -152,13 +185,17 @@ class RAGPipeline(Askable):
             self.fallback,
             self._breakers,
             self.multi_query,
+            routing=self.routing,
+            accounts=self._accounts,
+            hedging=self._hedging,
         )
 
     def _warm_up(self) -> None:
         """Load while the user is still typing. What fails here fails again, and is told, at its use."""
         self._answering.journal.tidy()
-        models = [model.warm_up for model in (self.llm, *self.fallback)]
-        loads = [self.embeddings.warm_up, *models, getattr(self.reranker, "warm_up", None)]
+        models = (self.llm,) if self.routing is None else self.routing.tiers.models
+        loads = [self.embeddings.warm_up, getattr(self.reranker, "warm_up", None)]
+        loads += [model.warm_up for model in (*models, *self.fallback)]
         for load in filter(None, loads):
             try:
                 load()

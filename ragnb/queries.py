@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from ragnb import consumption
@@ -15,6 +15,7 @@ from ragnb.llms import followups
 from ragnb.llms.base import LLM, Delta, Request, Stop, Text, Turn, Usage
 from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.prompt import conversation
+from ragnb.routing.budgets import Purse, Reservation
 
 _TURNS = 4  # the latest ones, which a follow-up may lean on
 _ANSWER = 500  # characters of each of their answers
@@ -40,13 +41,15 @@ class Rewriter:
     """Asks the model once, and waits for it for so many ``seconds``. ``wordings`` is how many others are
     wanted beside the question.
 
-    Without a model, or where it fails, a rule writes follow-ups, and there are no other wordings: with
-    keywords of the question in their place less was found on the sample questions.
+    Without a model, or where it fails or the ``purse`` has too little left, a rule writes follow-ups, and
+    there are no other wordings: with keywords of the question in their place less was found on the sample
+    questions.
     """
 
     llm: LLM
     wordings: int
     seconds: float
+    purse: Purse = field(default_factory=Purse)
 
     async def events(
         self, question: str, history: Sequence[Turn]
@@ -55,7 +58,7 @@ class Rewriter:
         if isinstance(self.llm, ExtractiveLLM):
             yield _by_rule(question, history, "other wordings need a model" if self.wordings else "")
             return
-        said = _Said(self.llm, self._request(question, history))
+        said = _Said(self.llm, self._request(question, history), self.purse)
         note = ""
         try:
             async with asyncio.timeout(self.seconds):
@@ -100,13 +103,16 @@ def _by_rule(question: str, history: Sequence[Turn], note: str) -> Rewritten:
 class _Said:
     """What a model says to one request, as far as it has come."""
 
-    def __init__(self, llm: LLM, request: Request) -> None:
+    def __init__(self, llm: LLM, request: Request, purse: Purse) -> None:
         self.text = ""
         self.usage: Usage | None = None
         self._llm = llm
         self._request = request
+        self._purse = purse
+        self._reserved: Reservation | None = None
 
     async def read(self) -> None:
+        self._reserved = self._purse.reserve(self._llm, self._request)
         stream = cast(AsyncGenerator[Delta, None], self._llm.stream(self._request))
         async with aclosing(stream):
             async for delta in stream:
@@ -119,9 +125,15 @@ class _Said:
                         raise ValueError(f"it stopped for {reason}")
 
     def used(self) -> Used:
+        """What it consumed, which is paid."""
+        prices = self._purse.prices
         if self.usage is not None:
-            return consumption.reported(self._llm.name, self.usage)
-        return consumption.estimated(self._llm.name, self._request, sent=0, written=len(self.text))
+            used = consumption.reported(self._llm, self.usage, prices)
+        else:
+            used = consumption.estimated(self._llm, self._request, prices, sent=0, written=len(self.text))
+        if self._reserved is not None:
+            self._reserved.settle(used.cost)
+        return used
 
 
 def _lines(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from ragnb.documents import Hit
 from ragnb.errors import ProviderError
 from ragnb.llms import prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
+from ragnb.llms.price import Price
 from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
@@ -47,6 +48,8 @@ class AnthropicLLM:
         Seconds without a byte after which the stream counts as broken.
     options
         Further parameters of the request, as the provider documents them.
+    price
+        What it costs, where the list of prices does not know it or you pay another one.
     """
 
     citing = True
@@ -63,6 +66,7 @@ class AnthropicLLM:
         temperature: float | None = None,
         stall_timeout: float = 20.0,
         options: dict[str, Any] | None = None,
+        price: Price | None = None,
     ) -> None:
         self.model = model
         self.base_url = base_url
@@ -70,6 +74,7 @@ class AnthropicLLM:
         self.temperature = temperature
         self.stall_timeout = stall_timeout
         self.options = options or {}
+        self.price = price
         self._api_key = api_key
         self._clients = PerLoop(self._connect)
 
@@ -178,11 +183,24 @@ def _search_result(hit: Hit, spans: Spans) -> dict[str, Any]:
     }
 
 
+class _CacheCreation(Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class _Usage(Struct):
+    """``input_tokens`` leaves out what is read from the cache and put into it."""
+
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+
+    def delta(self) -> Usage:
+        cached, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
+        for_an_hour = (self.cache_creation and self.cache_creation.ephemeral_1h_input_tokens) or 0
+        read = (self.input_tokens or 0) + cached + written
+        return Usage(read, self.output_tokens or 0, cached, written, for_an_hour)
 
 
 class _Message(Struct):
@@ -246,6 +264,7 @@ async def _read(
         match data.type:
             case "message_start" if data.message is not None and data.message.usage is not None:
                 counted = data.message.usage
+                yield counted.delta()  # billed whatever becomes of the stream
             case "content_block_start":
                 block_start, cited = position, []
                 yield Block(data.content_block is not None and data.content_block.citations is not None)
@@ -266,10 +285,7 @@ async def _read(
                 if data.usage is not None:
                     counted = _merge(counted, data.usage)
             case "message_stop":
-                cached = counted.cache_read_input_tokens or 0
-                read = (counted.input_tokens or 0) + cached
-                read += counted.cache_creation_input_tokens or 0
-                yield Usage(read, counted.output_tokens or 0, cached)
+                yield counted.delta()
                 yield Stop(_REASONS.get(reason or "end_turn", reason or "stop"))
                 return
             case "error" if data.error is not None:

@@ -108,11 +108,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens so far in this attempt, cumulative. ``input_tokens`` includes the cached ones."""
+    """Tokens so far in this attempt, cumulative. ``input_tokens`` includes ``cached_tokens``, read from the
+    provider's cache, and ``cache_write_tokens``, put into it, of which ``cache_write_1h_tokens`` to stay
+    for an hour."""
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import openai_chat, openai_kept, openai_responses, prompt
 from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy
+from ragnb.llms.price import Price
 from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
@@ -55,6 +56,8 @@ class OpenAILLM:
         The provider's name in errors, prices and `name`.
     options
         Further parameters of the request, as the provider documents them.
+    price
+        What it costs, where the list of prices does not know it or you pay another one.
     """
 
     citing = False
@@ -76,6 +79,7 @@ class OpenAILLM:
         provider: str = "openai",
         key_variable: str = "OPENAI_API_KEY",
         options: dict[str, Any] | None = None,
+        price: Price | None = None,
     ) -> None:
         if api not in ("chat", "responses"):
             raise ConfigurationError(f"There is no api={api!r}.", 'Use "chat" or "responses".')
@@ -99,6 +103,7 @@ class OpenAILLM:
         self.provider = provider
         self.key_variable = key_variable
         self.options = options or {}
+        self.price = price
         self._api_key = api_key
         self._clients = PerLoop(self._connect)
 

@@ -17,6 +17,7 @@ from ragnb.providers.faults import Provider, SentError, from_sent
 
 class _PromptDetails(Struct):
     cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
 
 
 class _ChatUsage(Struct):
@@ -25,9 +26,9 @@ class _ChatUsage(Struct):
     prompt_tokens_details: _PromptDetails | None = None
 
     def delta(self) -> Usage:
-        details = self.prompt_tokens_details
-        cached = (details.cached_tokens or 0) if details else 0
-        return Usage(self.prompt_tokens, self.completion_tokens, cached)
+        details = self.prompt_tokens_details or _PromptDetails()
+        cached, written = details.cached_tokens or 0, details.cache_write_tokens or 0
+        return Usage(self.prompt_tokens, self.completion_tokens, cached, written)
 
 
 class _ChatDelta(Struct):

@@ -21,12 +21,18 @@ from ragnb.providers.numbering import in_order
 
 class _InputDetails(Struct):
     cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
 
 
 class _Usage(Struct):
     input_tokens: int = 0
     output_tokens: int = 0
     input_tokens_details: _InputDetails | None = None
+
+    def delta(self) -> Usage:
+        details = self.input_tokens_details or _InputDetails()
+        cached, written = details.cached_tokens or 0, details.cache_write_tokens or 0
+        return Usage(self.input_tokens, self.output_tokens, cached, written)
 
 
 class _Incomplete(Struct):
@@ -63,9 +69,7 @@ class Response(Struct):
     def end(self, status: str | None, provider: Provider) -> Iterator[Usage | Stop]:
         """Its last deltas; raises what made it fail."""
         if self.usage is not None:
-            details = self.usage.input_tokens_details
-            cached = (details.cached_tokens or 0) if details else 0
-            yield Usage(self.usage.input_tokens, self.usage.output_tokens, cached)
+            yield self.usage.delta()
         if status == "failed":
             raise from_sent(self.error or SentError(), provider)
         if status == "cancelled":

@@ -28,6 +28,8 @@ _ACTIONS: dict[Fault, Action] = {
     "stalled": "at once",
     "cut": "at once",
     "garbage": "fall back",
+    "budget": "fall back",
+    "declined": "fall back",
 }
 _BY_STATUS: dict[int, Fault] = {
     401: "authentication",
@@ -163,6 +165,8 @@ _SENTENCES: dict[Fault, tuple[str, str]] = {
         "What answers at {address} does not speak the protocol of {name}.",
         "Check base_url: it usually ends in /v1.",
     ),
+    "budget": ("The budget has no room for {model}.", "Raise it, or use a cheaper model."),
+    "declined": ("{model} would not answer.", "Ask in other words, or use another model."),
 }
 
 

@@ -139,20 +139,24 @@ def _opened(request: Json) -> Json:
 
 
 def _final(opened: Json, reply: Reply, item: Json) -> Json:
-    output = len(reply.tokens)
     return {
         **opened,
         "status": _status(reply),
         "incomplete_details": None if reply.complete else {"reason": "max_output_tokens"},
         "output": [item],
         "service_tier": "default",
-        "usage": {
-            "input_tokens": reply.input_tokens,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": output,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": reply.input_tokens + output,
-        },
+        "usage": _usage(reply),
+    }
+
+
+def _usage(reply: Reply) -> Json:
+    output = len(reply.tokens)
+    return {
+        "input_tokens": reply.input_tokens,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": reply.input_tokens + output,
     }
 
 
