@@ -21,6 +21,7 @@ from ragnb.generation import generate
 from ragnb.llms.base import Partial, Request, Stop, Text, Usage
 from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import Cut, Simulator, tokenize
 
 ROUNDS, CUTS = 15, 40
@@ -67,7 +68,10 @@ async def overhead():
     with Simulator(LONG) as sim:
         llm = OpenAILLM("m", base_url=sim.url, max_tokens=10_000)
         await cpu(plain(llm))
-        spent = [(await cpu(plain(llm)), await cpu(generate([llm], REQUEST, RETRY))) for _ in range(ROUNDS)]
+        spent = [
+            (await cpu(plain(llm)), await cpu(generate([llm], REQUEST, Resilience(RETRY))))
+            for _ in range(ROUNDS)
+        ]
         await llm.aclose()
     without, with_it = (statistics.median(one) for one in zip(*spent, strict=True))
     ratio = statistics.median(with_it / without for without, with_it in spent)
@@ -112,7 +116,7 @@ async def after_a_cut(continuation, falls_back=False):
                 llms[1].warm_up()
             goes_on = llms[-1]
             goes_on.arrived, shown, wait, failed = [], [], 0.0, 0
-            async for event in generate(llms, REQUEST, retry):
+            async for event in generate(llms, REQUEST, Resilience(retry)):
                 match event:
                     case Token():
                         shown.append(time.perf_counter())

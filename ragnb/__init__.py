@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ragnb.ingest.loaders import loader
     from ragnb.llms.price import Price
     from ragnb.pipeline import RAGPipeline
+    from ragnb.resumption.deployments import Deployments
+    from ragnb.resumption.ladder import Ladder
     from ragnb.resumption.policy import Retry
     from ragnb.resumption.retention import Keep
     from ragnb.routing.budgets import Allowance, Budget
@@ -28,10 +30,12 @@ __all__ = [
     "Allowance",
     "Answer",
     "Budget",
+    "Deployments",
     "Document",
     "Hedge",
     "Hold",
     "Keep",
+    "Ladder",
     "Price",
     "RAGPipeline",
     "RagnbError",
@@ -45,10 +49,12 @@ _HOME = {
     "Allowance": "ragnb.routing.budgets",
     "Answer": "ragnb.answer",
     "Budget": "ragnb.routing.budgets",
+    "Deployments": "ragnb.resumption.deployments",
     "Document": "ragnb.documents",
     "Hedge": "ragnb.routing.hedging",
     "Hold": "ragnb.routing.hold",
     "Keep": "ragnb.resumption.retention",
+    "Ladder": "ragnb.resumption.ladder",
     "Price": "ragnb.llms.price",
     "RAGPipeline": "ragnb.pipeline",
     "RagnbError": "ragnb.errors",

@@ -98,7 +98,7 @@ class Answering:
     def _go_on(self, answer_id: str, fault: str, message: str, before: str = "") -> Taken:
         answer = self.journal.reopen(answer_id)
         last = answer.events[-1]
-        if isinstance(last, Used) and not last.estimated and answer.model:
+        if isinstance(last, Used) and not last.estimated and answer.text:
             answer.append(Finished(reason="stop"))  # a provider reports what was used when all is said
             return Taken(answer, is_ours=True)
         answer.append(Retrying(fault=fault, message=message, attempt=1, wait=0.0))

@@ -37,7 +37,7 @@ class Attempt:
     """One request to a model, and what has come of it so far.
 
     ``begun`` is the length that the answer had when the request was made; of one that follows
-    another by its cursor, when that was.
+    another by its cursor, when that was, with what was ``reserved`` for it.
     """
 
     def __init__(
@@ -49,14 +49,15 @@ class Attempt:
         begun: int | None = None,
         hold: Hold | None = None,
         hedging: Hedging | None = None,
+        reserved: Reservation | None = None,
     ) -> None:
         self.way = way
         self.out = out
         self.begun = out.length if begun is None else begun
         self.is_answering = False
         self._trouble = trouble
-        self._purse = purse
-        self.reserved: Reservation | None = None
+        self.purse = purse
+        self.reserved = reserved
         self._hold = hold
         self._hedging = hedging
         self._lost: list[Used] = []
@@ -77,7 +78,7 @@ class Attempt:
     async def events(self) -> AsyncGenerator[AnyEvent, None]:
         llm, out = self.way.llm, self.out
         out.turn_to(llm)
-        self.reserved = self.reserved or self._purse.reserve(llm, self.way.request)
+        self.reserved = self.reserved or self.purse.reserve(llm, self.way.request)
         seam = self.way.seam(out.text if self.way.strategy else "")
         offset = out.length
         waiting: list[Citation] = []
@@ -115,8 +116,11 @@ class Attempt:
                         self._usage = delta
                     case Cursor():
                         kept = delta
-                    case Stop():
+                    case Stop(reason):
                         new = seam.close()
+                        self._is_whole = True
+                        if reason == "content_filter" and not new and not out.length:
+                            raise self._filtered()
                 if seam.is_settled and not is_told and (new or isinstance(delta, Stop)):
                     is_told = True
                     yield Resumed(
@@ -145,11 +149,17 @@ class Attempt:
                 if isinstance(delta, Stop):
                     for cited in out.close():
                         yield cited
-                    self._is_whole = True
                     yield self.used()
-                    advice = f"{_ADVICE.get(delta.reason, '')} {self._purse.warning()}".strip()
+                    advice = f"{_ADVICE.get(delta.reason, '')} {self.purse.warning()}".strip()
                     yield Finished(reason=delta.reason, advice=advice)
                     return
+
+    def _filtered(self) -> ProviderError:
+        return ProviderError(
+            "content_filter",
+            f"The content filter of {self.way.llm.name} let nothing of the answer through.",
+            "Ask in other words, or use another model.",
+        )
 
     async def _hedged(
         self, stream: AsyncGenerator[Delta, None], hedging: Hedging
@@ -164,7 +174,7 @@ class Attempt:
             try:
                 if not hedging.claim():
                     return None
-                second.append(self._purse.reserve(llm, request))
+                second.append(self.purse.reserve(llm, request))
             except BudgetError:
                 return None
             return cast(AsyncGenerator[Delta, None], llm.stream(request))
@@ -174,7 +184,7 @@ class Attempt:
         async with aclosing(stream), aclosing(deltas):
             async for delta in deltas:
                 if isinstance(delta, Lost):
-                    prices, usage = self._purse.prices, delta.usage
+                    prices, usage = self.purse.prices, delta.usage
                     lost = consumption.estimated(llm, request, prices, sent=0, written=0, usage=usage)
                     second[0].settle(lost.cost)
                     self._lost.append(lost)
@@ -212,6 +222,11 @@ class Attempt:
         lost, self._lost = self._lost, []
         return [*lost, self.used()]
 
+    def free(self) -> None:
+        """Nothing was consumed: what was set aside for it is there again."""
+        if self.reserved is not None:
+            self.reserved.settle()
+
     def used(self) -> Used:
         """What this attempt consumed, which is paid: as reported, or estimated from the number of
         characters."""
@@ -221,7 +236,7 @@ class Attempt:
         return used
 
     def _used(self) -> Used:
-        llm, request, prices = self.way.llm, self.way.request, self._purse.prices
+        llm, request, prices = self.way.llm, self.way.request, self.purse.prices
         if self._is_whole and self._usage is not None:
             return consumption.reported(llm, self._usage, prices)
         sent, written = len(request.partial.text) if request.partial else 0, max(self.written, self._said)

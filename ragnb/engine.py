@@ -15,11 +15,9 @@ from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request, Turn
 from ragnb.queries import Rewriter
 from ragnb.rerankers.base import Reranker, as_ranking
-from ragnb.resumption.breaker import Breakers
-from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.retrieval import Retriever
 from ragnb.routing.budgets import Accounts, Purse
-from ragnb.routing.hedging import Hedging
 from ragnb.routing.router import Routing
 from ragnb.vectorstores.filters import Filter
 from ragnb.writing import Written
@@ -28,22 +26,20 @@ from ragnb.writing import Written
 @dataclass(frozen=True)
 class Engine:
     """The parts that answer a question. ``reason`` says why this model was chosen, ``fallback`` are those
-    that go on, in their order, where it cannot. ``wordings`` is how many others are searched for too, and
-    ``patience`` how many seconds are waited for them, or for a follow-up written as a question. With
-    ``routing``, the model is chosen for each question."""
+    that go on, in their order, where it cannot; with ``routing``, it is chosen for each question.
+    ``wordings`` is how many others are searched for too, and ``patience`` how many seconds are waited for
+    them, or for a follow-up written as a question."""
 
     retriever: Retriever
     llm: LLM
     reason: str
     reranker: Reranker | None = None
-    retry: Retry = field(default_factory=Retry)
     fallback: tuple[LLM, ...] = ()
-    breakers: Breakers = field(default_factory=Breakers)
+    routing: Routing | None = None
+    resilience: Resilience = field(default_factory=Resilience)
+    accounts: Accounts = field(default_factory=Accounts)
     wordings: int = 0
     patience: float = 5.0
-    routing: Routing | None = None
-    accounts: Accounts = field(default_factory=Accounts)
-    hedging: Hedging | None = None
 
     @property
     def configured(self) -> dict[str, str]:
@@ -58,6 +54,11 @@ class Engine:
         if self.routing is not None:
             named["llm"] = " | ".join(model.name for model in self.routing.tiers.models)
         return named
+
+    @property
+    def smallest(self) -> LLM:
+        """The one for what is asked beside the answer."""
+        return self.llm if self.routing is None else self.routing.tiers.models[0]
 
     def models(self, first: str) -> tuple[LLM, ...]:
         """Those that may answer, in their order, where that one is chosen."""
@@ -97,7 +98,7 @@ class Engine:
         searched = done.last(Rewritten) or Rewritten(question=question)
         if (history or self.wordings) and retrieved is None and done.last(Rewritten) is None:
             async with aclosing(
-                Rewriter(self.llm, self.wordings, self.patience, purse).events(question, history)
+                Rewriter(self.smallest, self.wordings, self.patience, purse).events(question, history)
             ) as rewriting:
                 async for told in rewriting:
                     yield told
@@ -113,27 +114,24 @@ class Engine:
             yield reranked
             hits = reranked.hits
 
+        request = Request(question, hits[:k], history=history, query=searched.question)
         model = done.model
         if not model:
-            routed = self._routed(searched.question, retrieved.hits, hits[:k], len(history))
+            routed = self._routed(request, retrieved.hits)
             yield routed
             model = routed.model
 
-        request = Request(question, hits[:k], history=history, query=searched.question)
-        models = self.models(model)
+        models, holds = self.models(model), self.routing.holds(model) if self.routing else None
         out = Written.of(done.events, request.passages, {llm.name for llm in models if not llm.citing})
-        holds = self.routing.holds(model) if self.routing else None
-        events = generate(models, request, self.retry, self.breakers, out, purse, holds, self.hedging)
+        events = generate(models, request, self.resilience, out, purse, holds)
         async with aclosing(events) as answering:
             async for event in answering:
                 yield self.routing.named(event) if self.routing and type(event) is Routed else event
 
-    def _routed(
-        self, question: str, found: tuple[Hit, ...], passages: tuple[Hit, ...], turns: int
-    ) -> Routed:
+    def _routed(self, request: Request, found: tuple[Hit, ...]) -> Routed:
         if self.routing is None:
             return Routed(model=self.llm.name, reason=self.reason)
-        return self.routing.route(question, found, passages, turns)
+        return self.routing.route(request, found)
 
 
 async def _reranked(reranker: Reranker, question: str, hits: tuple[Hit, ...], depth: int) -> Reranked:

@@ -8,6 +8,8 @@ Fault = Literal[
     "authentication",  # the key is missing, wrong or not allowed
     "not_found",  # no such model or no such address
     "bad_request",  # the provider refuses this request as it is
+    "window",  # the request is longer than the model can read
+    "content_filter",  # the provider does not want to have this answered
     "quota",  # no credit left
     "rate_limit",  # too many requests or tokens
     "overloaded",  # the provider has no room now

@@ -13,44 +13,46 @@ from ragnb.errors import ProviderError
 from ragnb.events import AnyEvent, Retrying, Routed, Token
 from ragnb.llms.base import LLM, Keeping, Request
 from ragnb.providers import faults
-from ragnb.resumption.breaker import Breakers
-from ragnb.resumption.policy import Retry, Trouble
+from ragnb.resumption.deployments import Deployments
+from ragnb.resumption.policy import Trouble
+from ragnb.resumption.resilience import Resilience
 from ragnb.resumption.seam import DivergedError
 from ragnb.resumption.strategies import Way, Ways
-from ragnb.routing.budgets import Purse
-from ragnb.routing.hedging import Hedging
+from ragnb.routing.budgets import Purse, Reservation
 from ragnb.routing.hold import DeclinedError, Hold
 from ragnb.writing import Written
 
-__all__ = ["Retry", "generate"]
-
+_AGAIN = ("at once", "later")
 _REFUSALS = frozenset(("bad_request", "not_found"))
 
 
 async def generate(
     llms: Sequence[LLM],
     request: Request,
-    retry: Retry,
-    breakers: Breakers | None = None,
+    care: Resilience,
     out: Written | None = None,
     purse: Purse | None = None,
     holds: Mapping[str, Hold] | None = None,
-    hedging: Hedging | None = None,
 ) -> AsyncGenerator[AnyEvent, None]:
     """The events of the answer, `Finished` last, by the first of the models that is able to.
 
     Where an attempt fails, the next one goes on with the text that is out: the joined texts of all `Token`
     events are the answer. ``out`` is what is out before the first one, of a process that has ended.
-    ``holds`` are for the models, by name, whose refusal the next one may do better than. Raises
-    `ProviderError` when there is no further attempt.
+    ``purse`` is what it is paid from, ``holds`` are for the models, by name, whose refusal the next one may
+    do better than. Raises `ProviderError` when there is no further attempt.
     """
     clock = asyncio.get_running_loop().time
-    trouble = Trouble(retry)
+    trouble = Trouble(care.retry)
     failed: dict[str, str] = {}
     out = out or Written(request.passages)
     purse, holds = purse or Purse(), holds or {}
+
+    def attempted(way: Way, begun: int | None, reserved: Reservation | None = None) -> Attempt:
+        hold = holds.get(way.llm.name)
+        return Attempt(way, out, trouble, purse, begun, hold, care.hedging, reserved)
+
     llms = _from_the_one_that_wrote(llms, out.model)
-    ways = Ways(llms, request, breakers or Breakers(), retry)
+    ways = Ways(llms, request, care)
     way = ways.first() if out.is_empty else ways.same(out.partial()) or ways.other(out.partial())
     begun = out.accounted if way and way.strategy == "cursor" else out.length
     for event in _owed(out, request, begun, purse, llms):
@@ -63,7 +65,7 @@ async def generate(
         )
     if way.llm.name != (out.model or llms[0].name):
         yield Routed(model=way.llm.name, reason=_why(llms[0], out))
-    attempt = Attempt(way, out, trouble, purse, begun, holds.get(way.llm.name), hedging)
+    attempt = attempted(way, begun)
     fault: ProviderError
     while True:
         try:
@@ -86,21 +88,24 @@ async def generate(
             fault = error
         failed[way.llm.name] = fault.message
         trouble.begin(clock())
-        if not attempt.is_answering and faults.action(fault.fault, began=False) != "fall back":
+        if not attempt.is_answering and fault.fault in faults.PASSING:
             ways.breaker().failed()
-        planned = _next(ways, attempt, fault, trouble, clock())
+        tried = trouble.attempts
+        planned = _next(ways, attempt, fault, trouble, care, clock())
         follows = planned is not None and planned[0].strategy == "cursor" and planned[0].llm is way.llm
         # A provider that goes on by itself counts the whole at its end.
-        if (attempt.is_billed or isinstance(fault, OtherwiseError)) and not follows:
+        if not follows and (attempt.is_billed or isinstance(fault, OtherwiseError)):
             for used in attempt.paid():
                 yield used
+        elif not follows:
+            attempt.free()
         if planned is None:
             raise fault if len(failed) == 1 else _all_failed(failed, fault)
         before, (way, wait) = way, planned
         if isinstance(fault, DeclinedError):
             yield Routed(model=way.llm.name, reason=f"{before.llm.name} would not answer")
         else:
-            yield Retrying(fault=fault.fault, message=fault.message, attempt=trouble.attempts, wait=wait)
+            yield Retrying(fault=fault.fault, message=fault.message, attempt=tried, wait=wait)
             if way.llm is not before.llm:
                 yield Routed(model=way.llm.name, reason=f"{before.llm.name} failed: {fault.message}")
         if way.llm is not before.llm:
@@ -115,14 +120,7 @@ async def generate(
                 for used in attempt.paid():
                     yield used
             raise
-        before_it, attempt = (
-            attempt,
-            Attempt(way, out, trouble, purse, since, holds.get(way.llm.name), hedging),
-        )
-        if follows:
-            attempt.reserved = before_it.reserved
-        elif before_it.reserved is not None:
-            before_it.reserved.settle()
+        attempt = attempted(way, since, attempt.reserved if follows else None)
 
 
 def _from_the_one_that_wrote(llms: Sequence[LLM], model: str) -> Sequence[LLM]:
@@ -159,22 +157,40 @@ def _all_failed(failed: Mapping[str, str], last: ProviderError) -> ProviderError
 
 
 def _next(
-    ways: Ways, attempt: Attempt, error: ProviderError, trouble: Trouble, now: float
+    ways: Ways, attempt: Attempt, error: ProviderError, trouble: Trouble, care: Resilience, now: float
 ) -> tuple[Way, float] | None:
     """The next attempt and the seconds to wait before it, None if there is none."""
-    partial = attempt.out.partial()
-    action = faults.action(error.fault, began=attempt.is_answering)
-    strategy = attempt.way.strategy
-    is_refused = strategy is not None and error.fault in _REFUSALS
+    partial, llm = attempt.out.partial(), attempt.way.llm
+    step = care.ladder.after(error.fault, began=attempt.is_answering)
+    is_refused = attempt.way.strategy is not None and error.fault in _REFUSALS
     if is_refused and attempt.way.loses is not None and isinstance(error, OtherwiseError):
         ways.lost(attempt.way.loses)
     elif is_refused:
         ways.refuse(attempt.way)
-    elif action != "fall back" and trouble.attempts < trouble.retry.attempts and not ways.is_left_alone():
-        wait = trouble.retry.wait(trouble.attempts, error.retry_after, action)
+    elif _has_another_deployment(attempt, error) and (way := ways.same(partial)) is not None:
+        trouble.attempts -= 1  # of that one, not of the model
+        return way, 0.0
+    elif (
+        step in ("at once", "later") and trouble.attempts < care.retry.attempts and not ways.is_left_alone()
+    ):
+        wait = care.retry.wait(trouble.attempts, error.retry_after, step)
         if wait <= trouble.left(now) and (way := ways.same(partial)) is not None:
             return way, wait
-    if trouble.left(now) <= 0:
+    if step == "stop" or trouble.left(now) <= 0:
         return None
-    other = (ways.same(partial) if is_refused else None) or ways.other(partial)
+    if is_refused and (way := ways.same(partial)) is not None:
+        return way, 0.0
+    match step:
+        case "larger":
+            other = ways.other(partial, lambda one: care.windows.is_larger(one, llm))
+        case "cheaper":
+            other = ways.other(partial, lambda one: attempt.purse.prices.is_less(one, llm))
+        case _:
+            other = ways.other(partial)
     return None if other is None else (other, 0.0)
+
+
+def _has_another_deployment(attempt: Attempt, error: ProviderError) -> bool:
+    llm = attempt.way.llm
+    is_its_own = error.fault in faults.PASSING | faults.OF_KEY
+    return is_its_own and not attempt.is_answering and isinstance(llm, Deployments) and llm.has_another()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from ragnb.embeddings.base import Embeddings, TokenEmbeddings
 from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.errors import ConfigurationError
 from ragnb.llms.base import LLM
+from ragnb.llms.price import Price
 from ragnb.rerankers.base import Reranker
 from ragnb.routing.hold import Hold
 from ragnb.routing.router import Router, Routing, Rule
@@ -69,17 +70,22 @@ def llm(given: LLM | str | None, embeddings: Embeddings) -> tuple[LLM, str]:
 
 
 def routing(
-    tiers: Sequence[Tier], router: Router | Rule | None, embeddings: Embeddings, hold: Hold | None = None
+    given: Mapping[str, LLM | str] | Sequence[Tier],
+    router: Router | Rule | None,
+    embeddings: Embeddings,
+    hold: Hold | None = None,
+    prices: Mapping[str, Price] | None = None,
 ) -> Routing | None:
     """The tiers and what chooses among them, None without tiers. Raises `ConfigurationError` for what is no
     tier or no router, and as `Tiers` does."""
-    if not tiers:
+    if not given:
         if router is not None:
             raise ConfigurationError(
                 "A router needs models to choose among.",
-                'Say which: tiers=[Tier("small", "openai:gpt-4.1-mini"), Tier("large", "openai:gpt-4.1")].',
+                'Say which: tiers={"small": "openai:gpt-4.1-mini", "large": "openai:gpt-4.1"}.',
             )
         return None
+    tiers = [Tier(*pair) for pair in given.items()] if isinstance(given, Mapping) else list(given)
     for tier in tiers:
         if not isinstance(tier, Tier):
             raise ConfigurationError(f"{tier!r} is no tier.", 'Write Tier("small", "openai:gpt-4.1-mini").')
@@ -88,7 +94,7 @@ def routing(
             f"router={router!r} is no router.", "Pass a Router, or a function of the signals."
         )
     models = tuple(llm(tier.llm, embeddings)[0] for tier in tiers)
-    return Routing(Tiers(tuple(tiers), models), router or Router(), hold)
+    return Routing(Tiers(tuple(tiers), models, prices or {}), router or Router(), hold)
 
 
 def _llm(name: str, embeddings: Embeddings) -> LLM:

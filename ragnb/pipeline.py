@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.engine import Engine
 from ragnb.errors import ConfigurationError, InvalidInputError
 from ragnb.evaluation import proposing, running
+from ragnb.evaluation.asking import Asker
 from ragnb.evaluation.judge import Judge
 from ragnb.evaluation.questions import QuestionList
 from ragnb.evaluation.result import Evaluation
@@ -30,19 +31,23 @@ from ragnb.ingest.indexing import Indexer
 from ragnb.ingest.plan import as_documents
 from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
+from ragnb.llms.price import Price
 from ragnb.rerankers.base import Reranker
-from ragnb.resumption.breaker import Breakers
 from ragnb.resumption.journal import Journal
+from ragnb.resumption.ladder import Ladder
 from ragnb.resumption.listing import AnswerList
 from ragnb.resumption.memory import InMemory
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.resumption.retention import Keep
 from ragnb.retrieval import Retriever
 from ragnb.routing.budgets import Accounts, Budget
 from ragnb.routing.hedging import Hedge, Hedging
 from ragnb.routing.hold import Hold
+from ragnb.routing.prices import Prices
 from ragnb.routing.router import Router, Rule
 from ragnb.routing.tiers import Tier
+from ragnb.routing.windows import Windows
 from ragnb.vectorstores.base import IndexInfo, VectorStore
 from ragnb.vectorstores.filters import Filter
 from ragnb.vectorstores.moving import move
@@ -81,19 +86,25 @@ class RAGPipeline(Askable):
         A model or its name, or several in their order, that go on where ``llm`` cannot: with the same
         question, the same passages, and the text that is out already.
     tiers
-        Models to choose among for each question, from the smallest to the largest, in place of ``llm``:
-        ``[Tier("small", "openai:gpt-4.1-mini"), Tier("large", "openai:gpt-4.1")]``. Where the chosen one
-        fails, the others go on, the larger ones first, then ``fallback``.
+        Models to choose among for each question, by name from the smallest to the largest, in place of
+        ``llm``: ``{"small": "openai:gpt-4.1-mini", "large": "openai:gpt-4.1"}``, or `Tier` objects. Where
+        the chosen one fails, the others go on, the larger ones first, then ``fallback``.
     router
-        What chooses: a `Router`, or a function that is given the signals of a question and names a tier.
-        Without one, a `Router` as it comes.
+        What chooses: a `Router`, or a rule, which is given the signals of a question and names a tier, as
+        ``lambda signals: "large"`` does. Without one, a `Router` as it comes.
     hold
         How much of the beginning of a smaller tier's answer may be held back: one that begins as a refusal,
         or with “I don't know”, goes to the next larger tier and is not shown. “No answer in these
         documents” is a right answer. None shows everything.
+    prices
+        Prices of your own by the names of models, before the public list:
+        ``{"vllm:mine": Price(0.1, 0.3)}``.
     budget
-        What an answer and all of them may cost: ``Budget(answer=0.01, pipeline=5.0)``, in USD. A request
-        that might pass it is not made; a cheaper model of ``fallback`` is asked, or the answer fails.
+        What an answer, all of this pipeline, and all of a run may cost, in USD:
+        ``Budget(answer=0.01, session=5.0)``. A request that might pass it is not made; a cheaper model is
+        asked, or the answer fails.
+    ladder
+        The next step after each failure: ``Ladder(overloaded="another")``.
     hedge
         When a request whose first token is late is made a second time; the one that answers later is
         closed, and paid for too. None never does.
@@ -129,10 +140,12 @@ class RAGPipeline(Askable):
         home: str | Path | None = ".ragnb",
         retry: Retry | None = None,
         fallback: LLM | str | Sequence[LLM | str] = (),
-        tiers: Sequence[Tier] = (),
+        tiers: Mapping[str, LLM | str] | Sequence[Tier] = (),
         router: Router | Rule | None = None,
         hold: Hold | None = Hold(),  # noqa: B008
+        prices: Mapping[str, Price] | None = None,
         budget: Budget | None = None,
+        ladder: Ladder | None = None,
         hedge: Hedge | None = None,
         keep: Keep | None = None,
         k: int = 5,
@@ -149,7 +162,7 @@ class RAGPipeline(Askable):
         self._base = (Path.cwd() if self.home is None else self.home.parent).resolve()
         model = parts.embeddings(embeddings, cores)
         self.embeddings = _cached(model, self.home)
-        self.routing = parts.routing(tiers, router, model, hold)
+        self.routing = parts.routing(tiers, router, model, hold, prices)
         if self.routing is not None and llm is not None:
             raise ConfigurationError("Both llm= and tiers= were given.", "Make the model one of the tiers.")
         largest = llm if self.routing is None else self.routing.tiers.models[-1]
@@ -157,10 +170,15 @@ class RAGPipeline(Askable):
         self.reranker = parts.reranker(reranker, self.embeddings)
         others = [fallback] if isinstance(fallback, (str, LLM)) else fallback
         self.fallback = tuple(parts.llm(other, model)[0] for other in others)
-        self._retry = retry or Retry()
-        self._accounts = Accounts(self.routing.tiers.prices if self.routing else None, budget)
-        self._breakers = Breakers()
-        self._hedging = None if hedge is None else Hedging(hedge)
+        self._accounts = Accounts(
+            self.routing.tiers.prices if self.routing else Prices(prices or {}), budget
+        )
+        self._resilience = Resilience(
+            retry or Retry(),
+            ladder or Ladder(),
+            windows=self.routing.tiers.windows if self.routing else Windows(),
+            hedging=None if hedge is None else Hedging(hedge),
+        )
         self._candidates = candidates
         self.vectorstore = parts.vectorstore(vectorstore, self.home)
         journal = InMemory() if self.home is None else Journal(self.home / "answers", keep)
@@ -181,13 +199,11 @@ class RAGPipeline(Askable):
             self.llm,
             self._reason,
             self.reranker,
-            self._retry,
             self.fallback,
-            self._breakers,
+            self.routing,
+            self._resilience,
+            self._accounts,
             self.multi_query,
-            routing=self.routing,
-            accounts=self._accounts,
-            hedging=self._hedging,
         )
 
     def _warm_up(self) -> None:
@@ -367,7 +383,7 @@ class RAGPipeline(Askable):
             k=self.k if k is None else checked_k(k),
             name=name,
             key=key,
-            judge=Judge(chosen, self._retry, file) if chosen else None,
+            judge=Judge(self._asker(chosen), file) if chosen else None,
             retrieval_only=retrieval_only,
             concurrency=concurrency,
         )
@@ -383,7 +399,10 @@ class RAGPipeline(Askable):
         """
         chosen = self.llm if llm is None else parts.llm(llm, self.embeddings)[0]
         documents = await self._with_store(library.documents)
-        return await proposing.propose(self.vectorstore, documents, chosen, self._retry, n, seed)
+        return await proposing.propose(self.vectorstore, documents, self._asker(chosen), n, seed)
+
+    def _asker(self, llm: LLM) -> Asker:
+        return Asker(llm, self._resilience.retry, self._accounts)
 
     evaluate = plain(aevaluate)
     propose_questions = plain(apropose_questions)

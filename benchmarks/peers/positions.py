@@ -14,6 +14,7 @@ from ragnb.events import Resumed, Token
 from ragnb.generation import Retry, generate
 from ragnb.llms.base import Request
 from ragnb.llms.openai import OpenAILLM
+from ragnb.resumption.resilience import Resilience
 
 _QUICKLY = Retry(attempts=3, initial=0.0, maximum=0.0, budget=30.0)
 
@@ -50,7 +51,7 @@ async def ask(llm: OpenAILLM, question: str, cut: Cut | None, proxy: CuttingProx
     proxy.cuts.append(cut)
     answered = Answered()
     try:
-        async for event in generate([llm], Request(question), _QUICKLY):
+        async for event in generate([llm], Request(question), Resilience(_QUICKLY)):
             if isinstance(event, Token):
                 answered.text += event.text
             elif isinstance(event, Resumed):

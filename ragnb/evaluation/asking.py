@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from ragnb.answer import Answer
 from ragnb.engine import record
 from ragnb.errors import from_failure
@@ -9,17 +11,28 @@ from ragnb.events import Failed, Started
 from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
+from ragnb.routing.budgets import Accounts
 
 _HOPELESS = ("authentication", "not_found", "quota")
 
 
-async def ask(llm: LLM, request: Request, retry: Retry) -> Answer:
-    """A model's reply to a request; `check` tells whether there is any use in going on."""
-    said = Answer()
-    said.append(Started(answer_id="", question=request.question, k=len(request.passages)))
-    await record(said, generate((llm,), request, retry))
-    check(said)
-    return said
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A model that is asked beside a pipeline, paid from its ``accounts``."""
+
+    llm: LLM
+    retry: Retry
+    accounts: Accounts = field(default_factory=Accounts)
+
+    async def ask(self, request: Request) -> Answer:
+        """Its reply to a request; `check` tells whether there is any use in going on."""
+        said = Answer()
+        said.append(Started(answer_id="", question=request.question, k=len(request.passages)))
+        with self.accounts.purse() as purse:
+            await record(said, generate((self.llm,), request, Resilience(self.retry), purse=purse))
+        check(said)
+        return said
 
 
 def check(answer: Answer) -> None:

@@ -12,11 +12,10 @@ from msgspec import Struct
 
 from ragnb.answer import Answer
 from ragnb.documents import Chunk, Hit
-from ragnb.evaluation.asking import ask
+from ragnb.evaluation.asking import Asker
 from ragnb.evaluation.questions import Question
 from ragnb.events import Failed
-from ragnb.llms.base import LLM, Request
-from ragnb.resumption.policy import Retry
+from ragnb.llms.base import Request
 
 _ASK = (
     "Passage 1 holds a question and what is known to be its right answer. Passage 2 is somebody's answer "
@@ -45,9 +44,9 @@ class Verdict(Struct, frozen=True):
 class Judge:
     """Judges answers, each once: verdicts are kept in a file, where there is one."""
 
-    def __init__(self, llm: LLM, retry: Retry, file: Path | None = None) -> None:
-        self.llm = llm
-        self._retry = retry
+    def __init__(self, asker: Asker, file: Path | None = None) -> None:
+        self.llm = asker.llm
+        self._asker = asker
         self._file = file
         self._known = {(one.answer_id, one.judge): one for one in _read(file)}
 
@@ -78,7 +77,7 @@ class Judge:
         quotes = "".join(f"\nSource: {gold.quote}" for gold in question.gold if gold.quote)
         known = f"Question: {question.question}\nRight answer: {expected}{quotes}"
         passages = (_passage(1, "Question and right answer", known), _passage(2, "Answer", text))
-        return await ask(self.llm, Request(_ASK, passages), self._retry)
+        return await self._asker.ask(Request(_ASK, passages))
 
     def _keep(self, verdict: Verdict) -> None:
         self._known[verdict.answer_id, verdict.judge] = verdict

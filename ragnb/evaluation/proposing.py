@@ -17,13 +17,12 @@ from ragnb.display.progress import ProgressBar
 from ragnb.documents import Chunk, Hit
 from ragnb.errors import EmptyIndexError, InvalidInputError
 from ragnb.evaluation import clozes
-from ragnb.evaluation.asking import ask
+from ragnb.evaluation.asking import Asker
 from ragnb.evaluation.gold import find, source
 from ragnb.evaluation.questions import Gold, Question, QuestionList
 from ragnb.ingest.library import DocumentList
-from ragnb.llms.base import LLM, Request
+from ragnb.llms.base import Request
 from ragnb.llms.extractive import ExtractiveLLM
-from ragnb.resumption.policy import Retry
 from ragnb.vectorstores.base import VectorStore
 
 _AT_ONCE = 4  # requests
@@ -40,7 +39,7 @@ _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
 async def propose(
-    store: VectorStore, documents: DocumentList, llm: LLM, retry: Retry, n: int, seed: int
+    store: VectorStore, documents: DocumentList, asker: Asker, n: int, seed: int
 ) -> QuestionList:
     """``n`` questions, or as many as can be found; see `RAGPipeline.propose_questions`."""
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
@@ -51,12 +50,12 @@ async def propose(
         )
     draw = random.Random(seed)
     passages = await asyncio.to_thread(_passages, store, documents, draw)
-    if isinstance(llm, ExtractiveLLM):
+    if isinstance(asker.llm, ExtractiveLLM):
         return await asyncio.to_thread(_distinct, clozes.propose(passages, draw), n)
     bar = ProgressBar("Asking for questions", "question")
     bar.begin(n)
     try:
-        return await _written(passages, llm, retry, n, bar.advance)
+        return await _written(passages, asker, n, bar.advance)
     finally:
         bar.end()
 
@@ -77,7 +76,7 @@ def _passages(store: VectorStore, documents: DocumentList, draw: random.Random) 
 
 
 async def _written(
-    passages: Sequence[Chunk], llm: LLM, retry: Retry, n: int, advance: Callable[[int], None]
+    passages: Sequence[Chunk], asker: Asker, n: int, advance: Callable[[int], None]
 ) -> QuestionList:
     """What the model proposes for one passage after the other, until there are enough."""
     found: list[Question] = []
@@ -86,7 +85,7 @@ async def _written(
         batch = list(islice(rest, min(_AT_ONCE, n - len(found))))
         if not batch:
             break
-        asked = await asyncio.gather(*(_question(chunk, llm, retry) for chunk in batch))
+        asked = await asyncio.gather(*(_question(chunk, asker) for chunk in batch))
         for one in asked:
             if one is not None and not any(_is_alike(one, other) for other in found):
                 found.append(one)
@@ -94,9 +93,9 @@ async def _written(
     return _numbered(found)
 
 
-async def _question(chunk: Chunk, llm: LLM, retry: Retry) -> Question | None:
+async def _question(chunk: Chunk, asker: Asker) -> Question | None:
     """The question that the model writes about a passage; None where its quote does not stand there."""
-    said = await ask(llm, Request(_ASK, (Hit(chunk, 1.0),)), retry)
+    said = await asker.ask(Request(_ASK, (Hit(chunk, 1.0),)))
     reply: Any = None
     with suppress(ValueError):
         match = _OBJECT.search(said.text)

@@ -176,7 +176,7 @@ class TransformersLLM:
             )
         if isinstance(error, IndexError):  # of the embedding of positions
             return ProviderError(
-                "bad_request",
+                "window",
                 f"The question with its passages is longer than {self.name} can read ({words}).",
                 "Pass a smaller k, or use a model with a larger context.",
             )

@@ -6,31 +6,19 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from ragnb.errors import Fault, ProviderError
 
-Action = Literal["at once", "later", "fall back"]
-"""What to do about a fault: try again, wait and try again, or go to another model; where there is none, to
-give up with advice."""
+PASSING: frozenset[Fault] = frozenset(
+    ("rate_limit", "overloaded", "server", "unreachable", "stalled", "cut")
+)
+"""The faults of a provider that may be over a little later."""
+OF_KEY: frozenset[Fault] = frozenset(("authentication", "quota"))
+"""The faults that another key may not have."""
 
-_ACTIONS: dict[Fault, Action] = {
-    "authentication": "fall back",
-    "not_found": "fall back",
-    "bad_request": "fall back",
-    "quota": "fall back",
-    "rate_limit": "later",
-    "overloaded": "later",
-    "server": "later",
-    "unreachable": "later",
-    "stalled": "at once",
-    "cut": "at once",
-    "garbage": "fall back",
-    "budget": "fall back",
-    "declined": "fall back",
-}
 _BY_STATUS: dict[int, Fault] = {
     401: "authentication",
     402: "quota",
@@ -38,7 +26,7 @@ _BY_STATUS: dict[int, Fault] = {
     404: "not_found",
     408: "stalled",
     409: "server",
-    413: "bad_request",
+    413: "window",
     425: "server",
     429: "rate_limit",
     498: "overloaded",  # Groq's flex tier
@@ -54,9 +42,9 @@ _BY_CODE: dict[str, Fault] = {  # what is certain, whatever the status
     "billing_hard_limit_reached": "quota",
     "model_not_found": "not_found",
     "model_decommissioned": "not_found",
-    "context_length_exceeded": "bad_request",
-    "content_filter": "bad_request",
-    "content_policy_violation": "bad_request",
+    "context_length_exceeded": "window",
+    "content_filter": "content_filter",
+    "content_policy_violation": "content_filter",
     "overloaded_error": "overloaded",
     "server_is_overloaded": "overloaded",
     "slow_down": "overloaded",
@@ -68,9 +56,9 @@ _BY_TYPE: dict[str, Fault] = {  # where there is no status, as inside a stream
     "invalid_request_error": "bad_request",
     "invalid_prompt": "bad_request",
     "BadRequestError": "bad_request",
-    "request_too_large": "bad_request",
-    "bio_policy": "bad_request",
-    "misalignment_policy_violation": "bad_request",
+    "request_too_large": "window",
+    "bio_policy": "content_filter",
+    "misalignment_policy_violation": "content_filter",
     "data_residency_mismatch": "bad_request",
     "rate_limit_error": "rate_limit",
     "rate_limit_exceeded": "rate_limit",
@@ -85,13 +73,6 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("maximum context length", "context_length_exceeded"),
     ("context window", "context_length_exceeded"),
 )
-_ADVICE = {
-    "context_length_exceeded": "It is longer than the model can read: pass a smaller k, or use a model "
-    "with a larger context.",
-    "content_filter": "Ask in other words, or use another model.",
-}
-_ADVICE["content_policy_violation"] = _ADVICE["bio_policy"] = _ADVICE["content_filter"]
-_ADVICE["misalignment_policy_violation"] = _ADVICE["content_filter"]
 
 
 class SentError(msgspec.Struct):
@@ -111,22 +92,17 @@ class Provider:
     address: str
     key_variable: str = ""
 
-    def error(
-        self, fault: Fault, detail: str = "", retry_after: float | None = None, advice: str = ""
-    ) -> ProviderError:
-        """The fault in a sentence, with the next step, or ``advice``. ``detail`` is the provider's own
-        text."""
+    def error(self, fault: Fault, detail: str = "", retry_after: float | None = None) -> ProviderError:
+        """The fault in a sentence, with the next step. ``detail`` is the provider's own text."""
         said = f" It said: “{_short(detail)}”" if detail else ""
-        message, usual = _SENTENCES[fault]
+        message, advice = _SENTENCES[fault]
         words = {
             "name": self.name,
             "model": self.model,
             "address": self.address,
             "key": self.key_variable or "the API key",
         }
-        return ProviderError(
-            fault, message.format(**words) + said, advice or usual.format(**words), retry_after
-        )
+        return ProviderError(fault, message.format(**words) + said, advice.format(**words), retry_after)
 
 
 _SENTENCES: dict[Fault, tuple[str, str]] = {
@@ -143,6 +119,14 @@ _SENTENCES: dict[Fault, tuple[str, str]] = {
         "Check the model's name and base_url.",
     ),
     "bad_request": ("{name} refused the request to {model}.", "Change what it complains about."),
+    "window": (
+        "The request is longer than {model} can read.",
+        "Pass a smaller k, or use a model with a larger context.",
+    ),
+    "content_filter": (
+        "The content filter of {name} does not let {model} answer this.",
+        "Ask in other words, or use another model.",
+    ),
     "rate_limit": (
         "{name} limits the rate of requests to {model}.",
         "Wait a little and ask again, or raise the limit at the provider.",
@@ -168,12 +152,6 @@ _SENTENCES: dict[Fault, tuple[str, str]] = {
     "budget": ("The budget has no room for {model}.", "Raise it, or use a cheaper model."),
     "declined": ("{model} would not answer.", "Ask in other words, or use another model."),
 }
-
-
-def action(fault: Fault, *, began: bool) -> Action:
-    """What to do about a fault. Garbage after a good beginning (``began``) is damage on the way, which
-    passes; otherwise the address is wrong."""
-    return "at once" if began and fault == "garbage" else _ACTIONS[fault]
 
 
 def from_exception(error: Exception, provider: Provider) -> ProviderError:
@@ -245,8 +223,7 @@ def _from_sent(
     by_type: Fault = next((_BY_TYPE[name] for name in names if name in _BY_TYPE), "server")
     usual = by_status if status else by_type
     fault = next((_BY_CODE[name] for name in names if name in _BY_CODE), usual)
-    advice = next((_ADVICE[name] for name in names if name in _ADVICE), "")
-    return provider.error(fault, message, retry_after, advice)
+    return provider.error(fault, message, retry_after)
 
 
 def _retry_after(error: Any) -> float | None:

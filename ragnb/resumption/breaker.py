@@ -1,4 +1,4 @@
-"""Circuit breakers: a provider that keeps failing is left alone for a while.
+"""Circuit breakers: a model that keeps failing is left alone for a while.
 
 See Nygard, "Release It!", 2nd edition, 2018, chapter 5.
 """
@@ -44,15 +44,15 @@ class Breaker:
 
 
 class Breakers:
-    """A breaker for each provider's address."""
+    """A breaker for each model at its address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._breakers: dict[tuple[str, str], Breaker] = {}
 
     def of(self, llm: LLM, failures: int, cooldown: float) -> Breaker:
-        """The breaker of a model's provider, made at its first use."""
-        place = (str(getattr(llm, "provider", llm.name)), str(getattr(llm, "base_url", "")))
+        """The breaker of a model, made at its first use."""
+        place = (llm.name, str(getattr(llm, "base_url", "")))
         if place not in self._breakers:
             self._breakers[place] = Breaker(failures, cooldown, self._clock)
         return self._breakers[place]

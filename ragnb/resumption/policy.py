@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from ragnb.errors import InvalidInputError
-from ragnb.providers.faults import Action
+from ragnb.resumption.ladder import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Retry:
                 "attempts and failures start at 1, and no time is negative.",
             )
 
-    def wait(self, attempt: int, retry_after: float | None, action: Action = "later") -> float:
+    def wait(self, attempt: int, retry_after: float | None, step: Step = "later") -> float:
         """Seconds to wait after the given attempt (from 1) failed; at least what the provider asks."""
         ceiling = min(self.maximum, self.initial * 2 ** min(attempt - 1, 60))
-        is_at_once = action == "at once" and attempt == 1
+        is_at_once = step == "at once" and attempt == 1
         return max(0.0 if is_at_once else random.uniform(0, ceiling), retry_after or 0.0)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ragnb.llms.base import LLM, Continuing, Partial, Request, Strategy
-from ragnb.resumption.breaker import Breaker, Breakers
+from ragnb.resumption.breaker import Breaker
 from ragnb.resumption.evidence import anchor
-from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.resumption.seam import Seam, Trust
 from ragnb.sentences import is_ended
 
@@ -60,18 +60,17 @@ class Ways:
     """The ways to go on, best first. One that was refused is not taken again, and a model that was left is
     not come back to."""
 
-    def __init__(self, llms: Sequence[LLM], request: Request, breakers: Breakers, retry: Retry) -> None:
+    def __init__(self, llms: Sequence[LLM], request: Request, care: Resilience) -> None:
         self._llms = list(llms)
         self._request = request
-        self._breakers = breakers
-        self._retry = retry
+        self._care = care
         self._refused: set[Strategy] = set()
         self._may_retell = True
         self._lost: int | None = None
 
     def breaker(self) -> Breaker:
         """The breaker of the present model's provider."""
-        return self._breakers.of(self._llms[0], self._retry.failures, self._retry.cooldown)
+        return self._care.breaker(self._llms[0])
 
     def first(self) -> Way:
         """The first model, or the next one if its provider is left alone; the first if all are."""
@@ -103,12 +102,14 @@ class Ways:
         """How the present model goes on, None if it cannot."""
         return self._way(self._llms[0], partial)
 
-    def other(self, partial: Partial) -> Way | None:
-        """How the next model that can goes on; from then on it is the present one."""
+    def other(self, partial: Partial, suits: Callable[[LLM], bool] = lambda llm: True) -> Way | None:
+        """How the next model that ``suits`` and can goes on; from then on it is the present one."""
         while len(self._llms) > 1:
             del self._llms[0]
             self._refused, self._may_retell = set(), True
-            if self.breaker().allows() and (way := self._way(self._llms[0], partial)) is not None:
+            if not suits(self._llms[0]) or not self.breaker().allows():
+                continue
+            if (way := self._way(self._llms[0], partial)) is not None:
                 return way
         return None
 

@@ -56,16 +56,17 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that an answer, all answers of a pipeline, and all that share an `Allowance` may cost, in
-    USD. From the share ``warn`` on, an answer says at its end how much is gone."""
+    """The most that an answer, a session, which is all that a pipeline is asked, and a run, which is all
+    that share an `Allowance`, may cost, in USD. From the share ``warn`` on, an answer says at its end how
+    much is gone."""
 
     answer: float | None = None
-    pipeline: float | None = None
+    session: float | None = None
     run: Allowance | None = None
     warn: float = 0.8
 
     def __post_init__(self) -> None:
-        for limit in (self.answer, self.pipeline):
+        for limit in (self.answer, self.session):
             if limit is not None:
                 Allowance(limit)
         if not 0 <= self.warn <= 1:
@@ -78,8 +79,8 @@ class Accounts:
     def __init__(self, prices: Prices | None = None, budget: Budget | None = None) -> None:
         self.prices = prices or Prices()
         self._budget = budget or Budget()
-        limit = self._budget.pipeline
-        shared = [None if limit is None else Allowance(limit, "the pipeline"), self._budget.run]
+        limit = self._budget.session
+        shared = [None if limit is None else Allowance(limit, "the session"), self._budget.run]
         self._shared = [one for one in shared if one is not None]
 
     def purse(self, spent: float = 0.0) -> Purse:
@@ -172,7 +173,7 @@ def most_of(llm: LLM, request: Request, prices: Prices) -> float | None:
     texts += [turn["content"] for turn in prompt.turns(request)]
     texts += [partial.text, prompt.go_on(partial)] if partial else []
     read = sum(len(text.encode()) for text in texts) + _AROUND
-    longest = getattr(llm, "max_tokens", _MAX_TOKENS)
+    longest = getattr(llm, "max_tokens", None) or _MAX_TOKENS
     written = partial.left(longest) if partial else longest
     costs = [
         prices.cost(llm, Usage(read, written, cache_write_tokens=cached, cache_write_1h_tokens=cached))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ragnb.llms.base import LLM, Usage
 from ragnb.llms.price import Price
 
+USUAL = Usage(1_000, 100)
+"""What an answer from passages takes, about."""
 _FREE = ("extractive", "transformers", "ollama")
 
 
@@ -23,6 +25,11 @@ class Prices:
         name = llm if isinstance(llm, str) else llm.name
         price = self.own.get(name) or getattr(llm, "price", None)
         return price.of(usage) if isinstance(price, Price) else _listed(name, usage)
+
+    def is_less(self, llm: LLM, other: LLM) -> bool:
+        """Whether a model costs less than the other for a usual answer, as far as that is known."""
+        own, most = self.cost(llm, USUAL), self.cost(other, USUAL)
+        return own is None or most is None or own < most
 
 
 def _listed(model: str, usage: Usage) -> float | None:

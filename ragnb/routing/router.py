@@ -13,7 +13,7 @@ import msgspec
 from ragnb.documents import Hit
 from ragnb.errors import InvalidInputError
 from ragnb.events import Routed
-from ragnb.llms.base import LLM
+from ragnb.llms.base import LLM, Request
 from ragnb.routing import calibrated
 from ragnb.routing.calibrated import Calibrated
 from ragnb.routing.hold import Hold
@@ -24,7 +24,7 @@ Rule = Callable[[dict[str, float]], Any]
 """A plain rule: the name of a tier for the signals of a question."""
 
 _CHARACTERS_PER_TOKEN = 3  # so few that a window is never exceeded by estimate
-_PROMPT = 500  # tokens of the rules, and of what stands around the passages
+_PROMPT = 1_500  # tokens of the rules, of what stands around the passages, and of the answer
 _KEPT = 0.95
 
 _SAYS = {  # why a larger model is needed, and why a smaller one will do
@@ -165,10 +165,13 @@ class Routing:
     router: Router | Rule
     hold: Hold | None = None
 
-    def route(self, question: str, found: Sequence[Hit], passages: Sequence[Hit], turns: int = 0) -> Routed:
-        """The tier that is asked first, with the signals and the reason."""
-        seen = signals(question, found, passages, turns)
-        characters = len(question) + sum(len(hit.chunk.searched_text) for hit in passages)
+    def route(self, request: Request, found: Sequence[Hit]) -> Routed:
+        """The tier that is asked first, with the signals and the reason; ``found`` is in the order of
+        retrieval."""
+        question = request.query or request.question
+        seen = signals(question, found, request.passages, len(request.history))
+        characters = len(question) + sum(len(hit.chunk.searched_text) for hit in request.passages)
+        characters += sum(len(turn.question) + len(turn.answer) for turn in request.history)
         tokens = characters // _CHARACTERS_PER_TOKEN + _PROMPT
         decided = self._decided(seen, self.tiers.able(seen, tokens))
         model = self.tiers.order(decided.tier)[0]

@@ -13,6 +13,7 @@ from ragnb.events import AnyEvent, Resumed, Token
 from ragnb.generation import Retry, generate
 from ragnb.llms.base import Request
 from ragnb.llms.openai import OpenAILLM
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import Simulator, tokenize
 
 ANSWER = (
@@ -30,7 +31,7 @@ async def ask(proxy: CuttingProxy) -> list[AnyEvent]:
     llm = OpenAILLM("gpt-4o-mini", base_url=f"{proxy.url}/v1", api_key="test")
     try:
         retry = Retry(attempts=3, initial=0.0, maximum=0.0)
-        return [event async for event in generate([llm], Request("How?"), retry)]
+        return [event async for event in generate([llm], Request("How?"), Resilience(retry))]
     finally:
         await llm.aclose()
 

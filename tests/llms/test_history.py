@@ -9,6 +9,7 @@ from ragnb.generation import generate
 from ragnb.llms import prompt
 from ragnb.llms.base import Request, Turn
 from ragnb.llms.transformers import _inputs
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import CleanEnd, Cut, Simulator, tokenize
 from ragnb.simulator.prompt import texts
 from tests.resumption.cases import PROTOCOLS
@@ -20,7 +21,7 @@ REQUEST = Request("And a bicycle?", PASSAGES, history=HISTORY)
 
 
 async def log(llm, request=REQUEST):
-    return [event async for event in generate([llm], request, QUICKLY)]
+    return [event async for event in generate([llm], request, Resilience(QUICKLY))]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

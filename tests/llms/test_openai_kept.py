@@ -13,6 +13,7 @@ from ragnb.generation import generate
 from ragnb.llms.base import Cursor, Partial, Request, Stop, Text
 from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import (
     CleanEnd,
     Cut,
@@ -214,7 +215,7 @@ async def test_cancelled_between_two_attempts(kept):
 
     async def consume():
         retry = Retry(initial=1e6, maximum=1e6, budget=1e9)
-        async for event in generate([llm], Request("How?", PASSAGES), retry):
+        async for event in generate([llm], Request("How?", PASSAGES), Resilience(retry)):
             log.append(event)
 
     task = asyncio.create_task(consume())

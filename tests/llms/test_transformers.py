@@ -12,6 +12,7 @@ from ragnb.generation import generate
 from ragnb.llms.base import Partial, Request, Stop, Text, Usage
 from ragnb.llms.transformers import TransformersLLM, _inputs
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from tests.conftest import hits
 
 
@@ -143,7 +144,7 @@ class Breaking(TransformersLLM):
 
 
 async def log_of(*llms):
-    return [event async for event in generate(llms, REQUEST, Retry(initial=0.0, maximum=0.0))]
+    return [event async for event in generate(llms, REQUEST, Resilience(Retry(initial=0.0, maximum=0.0)))]
 
 
 def texts(log):
@@ -219,7 +220,7 @@ async def test_nothing_is_left(model):
     [
         (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "overloaded", "smaller k"),
         (MemoryError(), "overloaded", "smaller model"),
-        (IndexError("index out of range in self"), "bad_request", "larger context"),
+        (IndexError("index out of range in self"), "window", "larger context"),
         (RuntimeError("CUDA error: unspecified launch failure"), "server", "another model"),
     ],
 )
@@ -241,7 +242,7 @@ async def test_a_model_that_breaks(saying, error, fault, advice):
     hook.remove()
     steps = iter([None] * 20 + [error])
     hook = loaded.register_forward_pre_hook(step)
-    if fault == "bad_request":
+    if fault == "window":
         with pytest.raises(ProviderError):
             await log_of(llm)
     else:

@@ -11,7 +11,8 @@ from ragnb.errors import ProviderError
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Request, Text
 from ragnb.llms.openai import OpenAILLM
-from ragnb.providers.faults import Provider, action, from_event, from_exception
+from ragnb.providers.faults import Provider, from_event, from_exception
+from ragnb.resumption.ladder import Ladder
 from ragnb.simulator import (
     CleanEnd,
     Cut,
@@ -26,6 +27,7 @@ from ragnb.simulator import (
 from tests.conftest import hits
 
 REQUEST = Request("Why?", hits("Because."))
+LADDER = Ladder()
 PROVIDER = Provider("openai", "m", "http://localhost", "OPENAI_API_KEY")
 
 
@@ -58,22 +60,22 @@ async def met(protocol, fault, **options):
 
 EVERYWHERE = [
     # fault, its class, what is done
-    (Status(400), "bad_request", "fall back"),
-    (Status(401), "authentication", "fall back"),
-    (Status(402), "quota", "fall back"),
-    (Status(403), "authentication", "fall back"),
-    (Status(404), "not_found", "fall back"),
+    (Status(400), "bad_request", "another"),
+    (Status(401), "authentication", "another"),
+    (Status(402), "quota", "another"),
+    (Status(403), "authentication", "another"),
+    (Status(404), "not_found", "another"),
     (Status(408), "stalled", "at once"),
     (Status(409), "server", "later"),
-    (Status(413), "bad_request", "fall back"),
-    (Status(422), "bad_request", "fall back"),
+    (Status(413), "window", "larger"),
+    (Status(422), "bad_request", "another"),
     (Status(429, retry_after=7), "rate_limit", "later"),
     (Status(500), "server", "later"),
     (Status(502), "server", "later"),
     (Status(503), "overloaded", "later"),
     (Status(504), "server", "later"),
     (Status(529), "overloaded", "later"),
-    (Html(), "garbage", "fall back"),
+    (Html(), "garbage", "another"),
     (Garbage(0), "cut", "at once"),
     (Cut(0), "cut", "at once"),
     (Cut(0, "rst"), "cut", "at once"),
@@ -95,7 +97,7 @@ async def test_everywhere(protocol, fault, kind, done):
     waits = isinstance(fault, (Stall, NeverAnswer))
     error, began = await met(protocol, fault, **({"stall_timeout": 0.1} if waits else {}))
     assert error.fault == kind
-    assert action(error.fault, began=began) == done
+    assert LADDER.after(error.fault, began=began) == done
     assert error.advice
     assert error.retry_after == getattr(fault, "retry_after", None)
     assert began == (getattr(fault, "after", 0) > 0)
@@ -107,17 +109,17 @@ SENT = [
     ("chat", 429, openai_error("Not active.", "billing_not_active", "billing_not_active"), "quota", "credit"),
     ("chat", 400, openai_error("Limit.", "invalid_request_error", "billing_hard_limit_reached"), "quota", "credit"),
     ("chat", 429, openai_error("Slow down.", "requests", "rate_limit_exceeded"), "rate_limit", "Wait"),
-    ("chat", 413, openai_error("Too large.", "tokens", "rate_limit_exceeded"), "bad_request", "complains"),
-    ("chat", 400, openai_error("Too long.", "invalid_request_error", "context_length_exceeded"), "bad_request", "smaller k"),
-    ("chat", 400, openai_error("This model's maximum context length is 10.", "BadRequestError", 400), "bad_request", "smaller k"),
-    ("chat", 400, openai_error("Filtered.", None, "content_filter"), "bad_request", "other words"),
+    ("chat", 413, openai_error("Too large.", "tokens", "rate_limit_exceeded"), "window", "smaller k"),
+    ("chat", 400, openai_error("Too long.", "invalid_request_error", "context_length_exceeded"), "window", "smaller k"),
+    ("chat", 400, openai_error("This model's maximum context length is 10.", "BadRequestError", 400), "window", "smaller k"),
+    ("chat", 400, openai_error("Filtered.", None, "content_filter"), "content_filter", "other words"),
     ("chat", 401, openai_error("Who are you?", "invalid_request_error", None), "authentication", "OPENAI_API_KEY"),
     ("chat", 400, openai_error("Gone.", "invalid_request_error", "model_decommissioned"), "not_found", "name"),
     ("chat", 503, openai_error("Slow.", "service_unavailable_error", "slow_down"), "overloaded", "later"),
     ("chat", 500, {"detail": [{"loc": ["body"]}]}, "server", "Ask again"),
     ("chat", 422, {"message": "Extra inputs are not permitted", "type": "invalid_request_error"}, "bad_request", "complains"),
     ("anthropic", 400, anthropic_error("invalid_request_error", "Your credit balance is too low to access it."), "quota", "credit"),
-    ("anthropic", 400, anthropic_error("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), "bad_request", "smaller k"),
+    ("anthropic", 400, anthropic_error("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), "window", "smaller k"),
     ("anthropic", 403, anthropic_error("permission_error", "No."), "authentication", "ANTHROPIC_API_KEY"),
     ("anthropic", 402, anthropic_error("billing_error", "No."), "quota", "credit"),
     ("anthropic", 529, anthropic_error("overloaded_error", "Overloaded"), "overloaded", "later"),
@@ -145,7 +147,7 @@ IN_STREAM = [
     ("chat", b"data: {not json\n\n", "garbage"),
     ("responses", b'event: error\ndata: {"type":"error","code":"server_error","message":"x"}\n\n', "server"),
     ("responses", b'event: error\ndata: {"type":"error","error":{"type":"rate_limit_exceeded"}}\n\n', "rate_limit"),
-    ("responses", b'event: error\ndata: {"type":"error","code":"context_length_exceeded"}\n\n', "bad_request"),
+    ("responses", b'event: error\ndata: {"type":"error","code":"context_length_exceeded"}\n\n', "window"),
     ("responses", b"event: error\ndata: {not json\n\n", "garbage"),
     *(
         (
@@ -158,8 +160,8 @@ IN_STREAM = [
             (b"server_error", "server"),
             (b"rate_limit_exceeded", "rate_limit"),
             (b"invalid_prompt", "bad_request"),
-            (b"bio_policy", "bad_request"),
-            (b"misalignment_policy_violation", "bad_request"),
+            (b"bio_policy", "content_filter"),
+            (b"misalignment_policy_violation", "content_filter"),
             (b"data_residency_mismatch", "bad_request"),
             (b"vector_store_timeout", "stalled"),
             (b"image_file_too_large", "server"),
@@ -178,7 +180,7 @@ IN_STREAM = [
             (b"authentication_error", "authentication"),
             (b"permission_error", "authentication"),
             (b"not_found_error", "not_found"),
-            (b"request_too_large", "bad_request"),
+            (b"request_too_large", "window"),
             (b"billing_error", "quota"),
         ]
     ),
@@ -201,13 +203,13 @@ async def test_the_protocols_own_error(protocol):
     """The simulator's error event is a fault that passes."""
     error, began = await met(protocol, ErrorEvent(2))
     assert (error.fault, began) == ("overloaded" if protocol == "anthropic" else "server", True)
-    assert action(error.fault, began=began) == "later"
+    assert LADDER.after(error.fault, began=began) == "later"
 
 
 async def test_garbage_in_the_middle_passes():
     """After a good beginning garbage is damage on the way, and tried again at once."""
-    assert action("garbage", began=True) == "at once"
-    assert action("garbage", began=False) == "fall back"
+    assert LADDER.after("garbage", began=True) == "at once"
+    assert LADDER.after("garbage", began=False) == "another"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import LLM, Request
 from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import (
     AddSpace,
     CleanEnd,
@@ -158,7 +159,7 @@ class Damage:
 async def ask(llm: LLM) -> Answer:
     """The log of one answer, whose events are numbered without a gap and end once."""
     answer = Answer()
-    await record(answer, generate([llm], Request("How?", PASSAGES), QUICKLY))
+    await record(answer, generate([llm], Request("How?", PASSAGES), Resilience(QUICKLY)))
     assert [event.seq for event in answer.events] == list(range(len(answer.events)))
     assert [type(event) for event in answer.events if isinstance(event, Final)] == [Finished]
     assert any(isinstance(event, Used) for event in answer.events)

@@ -7,6 +7,7 @@ from ragnb.events import AnyEvent, Cited, Token
 from ragnb.generation import generate
 from ragnb.llms.base import LLM, Request
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from tests.conftest import hits
 
 PASSAGES = hits(
@@ -21,7 +22,7 @@ async def events(
 ) -> list[AnyEvent]:
     """What comes of one question."""
     models = llms if isinstance(llms, list) else [llms]
-    return [event async for event in generate(models, Request("How?", passages), retry)]
+    return [event async for event in generate(models, Request("How?", passages), Resilience(retry))]
 
 
 def text(log: list[AnyEvent]) -> str:

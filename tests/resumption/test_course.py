@@ -17,6 +17,7 @@ from ragnb.llms.extractive import ExtractiveLLM
 from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.breaker import Breaker, Breakers
 from ragnb.resumption.policy import Retry, Trouble
+from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import CleanEnd, Cut, Exact, Preamble, Simulator, Stall, Status
 from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, text
 
@@ -58,7 +59,7 @@ async def test_a_failure_keeps_the_text_and_advises(models):
     """Where no attempt helps, the log ends once, as failed: with what was said, and with what can be done."""
     llm, _ = models(faults=[Cut(9), *[Status(503)] * 3])
     answer = Answer()
-    await record(answer, generate([llm], Request("How?", PASSAGES), QUICKLY))
+    await record(answer, generate([llm], Request("How?", PASSAGES), Resilience(QUICKLY)))
     assert isinstance(answer.events[-1], Failed)
     assert ANSWER.startswith(answer.text) and answer.text
     assert answer.events[-1].advice
@@ -71,7 +72,7 @@ async def test_a_fault_on_every_attempt_ends_within_the_budget(models):
     retry = Retry(attempts=500, initial=0.0, maximum=0.0, budget=0.3, failures=1000)
     log = []
     with pytest.raises(ProviderError):
-        async for event in generate([llm], Request("How?", PASSAGES), retry):
+        async for event in generate([llm], Request("How?", PASSAGES), Resilience(retry)):
             log.append(event)
     assert sum(event.wait for event in only(log, Retrying)) <= retry.budget
     assert 2 <= len(sim.requests) <= 10
@@ -239,12 +240,14 @@ async def test_the_extractive_answer_comes_again():
 
     request = Request("What does a bicycle cost?", PASSAGES)
     whole = [delta async for delta in ExtractiveLLM(least=0.0).stream(request)]
-    undisturbed = [event async for event in generate([ExtractiveLLM(least=0.0)], request, QUICKLY)]
+    undisturbed = [
+        event async for event in generate([ExtractiveLLM(least=0.0)], request, Resilience(QUICKLY))
+    ]
     assert cited(undisturbed)
     for cuts in range(len(whole)):
         llm = Breaking(least=0.0)
         llm.cuts = cuts
-        log = [event async for event in generate([llm], request, QUICKLY)]
+        log = [event async for event in generate([llm], request, Resilience(QUICKLY))]
         assert text(log) == text(undisturbed)
         assert cited(log) == cited(undisturbed)
 
@@ -304,7 +307,10 @@ async def test_a_breaker_opens_and_closes(models):
 
     async def ask():
         request = Request("How?", PASSAGES)
-        return [event async for event in generate([first, second], request, retry, breakers)]
+        return [
+            event
+            async for event in generate([first, second], request, Resilience(retry, breakers=breakers))
+        ]
 
     assert text(await ask()) == ANSWER
     assert len(sim.requests) == 2
@@ -366,7 +372,7 @@ async def test_cancelling_stops_at_once(models, moment):
     log = []
 
     async def consume():
-        async for event in generate([llm], Request("How?", PASSAGES), retry):
+        async for event in generate([llm], Request("How?", PASSAGES), Resilience(retry)):
             log.append(event)
 
     task = asyncio.create_task(consume())

@@ -65,12 +65,12 @@ def costs(rag):
 
 def test_within_a_budget_nothing_changes(priced):
     """An answer that costs less is as it was, and says nothing of it."""
-    rag, _ = priced(Budget(answer=1.0, pipeline=2.0, run=Allowance(3.0)))
+    rag, _ = priced(Budget(answer=1.0, session=2.0, run=Allowance(3.0)))
     answer = ask(rag)
     assert (answer.text, answer.last(Finished).advice) == ("Five days.", "")
 
 
-@pytest.mark.parametrize("budget", [Budget(answer=0), Budget(pipeline=0), Budget(run=Allowance(0))])
+@pytest.mark.parametrize("budget", [Budget(answer=0), Budget(session=0), Budget(run=Allowance(0))])
 def test_a_budget_of_nothing(priced, budget):
     """With a budget of 0 no request is made that costs something, and the failure says what to do."""
     rag, sim = priced(budget)
@@ -84,9 +84,9 @@ def test_a_budget_of_nothing(priced, budget):
 
 def test_a_budget_of_nothing_is_enough_for_what_is_free(priced):
     """What costs nothing answers with a budget of 0, also as fallback."""
-    rag, sim = priced(Budget(pipeline=0), price=Price(0, 0))
+    rag, sim = priced(Budget(session=0), price=Price(0, 0))
     assert ask(rag).text == "Five days."
-    rag, sim = priced(Budget(pipeline=0), fallback="extractive")
+    rag, sim = priced(Budget(session=0), fallback="extractive")
     answer = ask(rag)
     assert (answer.status, answer.model) == ("finished", "extractive")
     assert not sim.requests
@@ -105,12 +105,12 @@ def test_an_unknown_price_keeps_no_budget(priced):
 
 def test_a_warning_then_a_stop(priced):
     """Near its end the answers warn, and the one that might pass it is not begun."""
-    rag, sim = priced(Budget(pipeline=0.06, warn=0.5))
+    rag, sim = priced(Budget(session=0.06, warn=0.5))
     answers = [ask(rag)]
     while answers[-1].status == "finished":
         answers.append(ask(rag))
     advice = [answer.last(Finished).advice for answer in answers[:-1]]
-    assert advice[0] == "" and "Of the budget of $0.06 for the pipeline, $0.0" in advice[-1]
+    assert advice[0] == "" and "Of the budget of $0.06 for the session, $0.0" in advice[-1]
     assert len(sim.requests) == len(answers) - 1 > 2
     assert costs(rag) <= 0.06
 
@@ -118,7 +118,7 @@ def test_a_warning_then_a_stop(priced):
 @pytest.mark.parametrize("limit", [0.03, 0.08, 0.2])
 def test_never_passed_in_parallel(priced, limit):
     """Thirty answers at once never cost more than there is, and what was possible was answered."""
-    rag, sim = priced(Budget(pipeline=limit))
+    rag, sim = priced(Budget(session=limit))
     answers = [rag.start("How are refunds paid?") for _ in range(30)]
     for answer in answers:
         assert answer.wait(timeout=60)
@@ -143,7 +143,7 @@ def test_one_allowance_for_several_pipelines(priced):
 def test_requests_that_failed_free_what_was_set_aside(priced):
     """A request that is refused costs nothing of the budget."""
     room = most_of(OpenAILLM("m", base_url="http://x/v1", price=DEAR, max_tokens=20), ASKED, Prices())
-    rag, _ = priced(Budget(pipeline=room * 6), faults=[Status(503), Status(503), None, *[Status(401)] * 20])
+    rag, _ = priced(Budget(session=room * 6), faults=[Status(503), Status(503), None, *[Status(401)] * 20])
     assert ask(rag).text == "Five days."
     for _ in range(20):
         assert ask(rag).last(Failed).fault == "authentication"

@@ -12,6 +12,7 @@ from ragnb.generation import generate
 from ragnb.llms.base import Request, Stop, Text, Usage
 from ragnb.llms.price import Price
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.routing.budgets import Accounts, Budget, most_of
 from ragnb.routing.hedging import Hedge, Hedging
 from ragnb.routing.hold import Hold
@@ -58,7 +59,7 @@ class Slow:
 
 
 async def answered(llm, hedging, purse=None):
-    events = generate([llm], ASKED, Retry(attempts=1), purse=purse, hedging=hedging)
+    events = generate([llm], ASKED, Resilience(Retry(attempts=1), hedging=hedging), purse=purse)
     return [event async for event in events]
 
 
@@ -151,7 +152,12 @@ async def test_a_refusal_by_the_second_is_held_too():
     larger.name = "larger"
     hedging = Hedging(Hedge(share=1.0, after=0.0))
     holds = {"slow": Hold()}
-    log = [e async for e in generate([llm, larger], ASKED, Retry(attempts=1), holds=holds, hedging=hedging)]
+    log = [
+        e
+        async for e in generate(
+            [llm, larger], ASKED, Resilience(Retry(attempts=1), hedging=hedging), holds=holds
+        )
+    ]
     assert text(log) == "better"
     assert llm.closed == [0, 1]
     assert [event.input_tokens for event in log if isinstance(event, Used)][:2] == [100, 101]

@@ -14,6 +14,7 @@ from ragnb.llms.base import Request, Usage
 from ragnb.llms.openai import OpenAILLM
 from ragnb.llms.price import Price
 from ragnb.resumption.policy import Retry
+from ragnb.resumption.resilience import Resilience
 from ragnb.routing.prices import Prices
 from ragnb.simulator import Cut, Simulator, Status
 from ragnb.simulator.protocols import anthropic, openai_chat, openai_responses
@@ -32,7 +33,7 @@ def claude(sim, model="claude-haiku-4-5", **options):
 
 async def used(*llms, retry=None, request=ASKED):
     """The `Used` events of one answer."""
-    events = generate(llms, request, retry or Retry(attempts=3, initial=0.001))
+    events = generate(llms, request, Resilience(retry or Retry(attempts=3, initial=0.001)))
     found = [event async for event in events if isinstance(event, Used)]
     for llm in llms:
         await llm.aclose()
