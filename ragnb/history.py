@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from ragnb.answer import Answer
 from ragnb.consumption import CHARACTERS_PER_TOKEN
@@ -39,6 +40,8 @@ def history(turns: AnswerList, question: str, before: str, memory: int = MEMORY)
                 kept.append(Turn(turn.question, turn.answer[: left - len(turn.question)], turn.query))
                 left -= size
                 asked = entry.question
+    else:
+        kept[-1:] = [replace(turn, is_first=True) for turn in kept[-1:]]
     return tuple(reversed(kept))
 
 

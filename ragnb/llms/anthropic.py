@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ragnb.documents import Hit
 from ragnb.errors import ProviderError
-from ragnb.llms import prompt
+from ragnb.llms import anthropic_cache, prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.llms.price import Price
 from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
@@ -32,7 +32,8 @@ class AnthropicLLM:
     """A model behind Anthropic's Messages API.
 
     Each passage is sent as a ``search_result`` with one content block a sentence, so that the
-    model's own citations come back as sentences of the passage.
+    model's own citations come back as sentences of the passage. The turns of a long chat are kept in the
+    provider's cache; see `ragnb.llms.anthropic_cache`.
 
     Parameters
     ----------
@@ -117,12 +118,13 @@ class AnthropicLLM:
         client = self._clients.get()
         provider = Provider(self.provider, self.model, str(client.base_url), self.key_variable)
         blocks = [sentences(hit.chunk.text) for hit in request.passages]
+        rules = prompt.system(request, citing=True)
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": request.partial.left(self.max_tokens) if request.partial else self.max_tokens,
-            "system": prompt.system(request, citing=True),
+            "system": rules,
             "messages": [
-                *prompt.turns(request),
+                *anthropic_cache.turns(request, rules),
                 {"role": "user", "content": _content(request, blocks)},
                 *_turns(request.partial),
             ],

@@ -58,11 +58,13 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What was asked and answered before; ``query`` is the question as it was searched for."""
+    """What was asked and answered before; ``query`` is the question as it was searched for. ``is_first``
+    says that it has none before it, so that the next question will have the same beginning."""
 
     question: str
     answer: str
     query: str = ""
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ Reader = Callable[[AsyncIterator[Any], Provider], AsyncGenerator[Delta, None]]
 class OpenAILLM:
     """A model behind OpenAI's chat completions or Responses API.
 
+    What stays the same is sent first: the rules, then the turns of a chat, then passages and question.
+    Providers that keep the beginnings of prompts by themselves bill those turns less, OpenAI from 1,024
+    tokens on.
+
     Parameters
     ----------
     model
