@@ -11,9 +11,10 @@ from cutting import Cut, CuttingProxy
 
 from ragnb.errors import ProviderError
 from ragnb.events import Resumed, Token
-from ragnb.generation import Retry, generate
+from ragnb.generation import generate
 from ragnb.llms.base import Request
 from ragnb.llms.openai import OpenAILLM
+from ragnb.resumption.policy import Retry
 from ragnb.resumption.resilience import Resilience
 
 _QUICKLY = Retry(attempts=3, initial=0.0, maximum=0.0, budget=30.0)

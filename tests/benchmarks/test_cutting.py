@@ -10,9 +10,10 @@ import pytest
 
 from benchmarks.peers.cutting import Cut, CuttingProxy
 from ragnb.events import AnyEvent, Resumed, Token
-from ragnb.generation import Retry, generate
+from ragnb.generation import generate
 from ragnb.llms.base import Request
 from ragnb.llms.openai import OpenAILLM
+from ragnb.resumption.policy import Retry
 from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import Simulator, tokenize
 

@@ -6,18 +6,23 @@ import asyncio
 
 import pytest
 
+from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.errors import InvalidInputError
 from ragnb.events import Used
 from ragnb.generation import generate
 from ragnb.llms.base import Request, Stop, Text, Usage
+from ragnb.llms.openai import OpenAILLM
 from ragnb.llms.price import Price
+from ragnb.pipeline import RAGPipeline
 from ragnb.resumption.policy import Retry
 from ragnb.resumption.resilience import Resilience
 from ragnb.routing.budgets import Accounts, Budget, most_of
 from ragnb.routing.hedging import Hedge, Hedging
 from ragnb.routing.hold import Hold
 from ragnb.routing.prices import Prices
-from tests.conftest import hits
+from ragnb.simulator import NeverAnswer, Simulator
+from ragnb.vectorstores.memory import InMemoryVectorStore
+from tests.conftest import TEXTS, hits
 from tests.resumption.provider import text
 
 ASKED = Request("Why?", hits("Because."))
@@ -237,3 +242,25 @@ def test_what_cannot_be_followed(wrong):
     """Figures that mean nothing are refused where they are written."""
     with pytest.raises(InvalidInputError):
         Hedge(**wrong)
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_over_the_wire(api):
+    """A pipeline's request that is not answered is made again; the first connection is closed, both are paid for."""
+    with Simulator("Five days.", faults=[NeverAnswer()]) as sim, Simulator() as vectors:
+        rag = RAGPipeline(
+            OpenAILLM("gpt-4.1-mini", api=api, base_url=sim.url, api_key="test"),
+            OpenAIEmbeddings(base_url=vectors.url, api_key="test"),
+            InMemoryVectorStore(),
+            home=None,
+            hedge=Hedge(share=1.0, after=0.0),
+        )
+        rag.add(TEXTS)
+        answer = rag.start("How are refunds paid?")
+        assert answer.wait(timeout=60)
+        rag.close()
+        assert (answer.text, len(sim.requests)) == ("Five days.", 2)
+        assert sum(request.closed_by_client.wait(10) for request in sim.requests[:2]) >= 1
+    lost, used = answer.all(Used)
+    assert (lost.estimated, used.estimated) == (True, False)
+    assert lost.cost > 0 and answer.cost == pytest.approx(lost.cost + used.cost)

@@ -12,6 +12,7 @@ from ragnb.llms.base import Stop, Text, Usage
 from ragnb.routing.hold import DeclinedError, Hold, held, may_refuse, refuses
 from ragnb.simulator import Status
 from tests.routing.test_router import ask, routes, tiered
+from tests.virtual import run
 
 __all__ = ["tiered"]
 
@@ -208,3 +209,75 @@ def test_no_hold():
         Hold(tokens=0)
     with pytest.raises(InvalidInputError):
         Hold(seconds=float("nan"))
+
+
+PIECES = [
+    "I'm",
+    " sorry",
+    ",",
+    " but",
+    " that",
+    " is",
+    " a",
+    " long",
+    " story",
+    ":",
+    " it",
+    " costs",
+    " 15",
+    ".",
+]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.25, 1.0, 3.0])
+@pytest.mark.parametrize("pace", [0.0, 0.01, 0.3, 2.0])
+@pytest.mark.parametrize("tokens", [1, 4, 99])
+def test_the_delay_is_no_more_than_it_says(tokens, pace, seconds):
+    """The first token is shown at most so many seconds after it came, and at the latest with so many pieces."""
+
+    async def shown():
+        clock = asyncio.get_running_loop().time
+        came = []
+
+        async def paced():
+            await asyncio.sleep(5.0)
+            for piece in PIECES:
+                came.append(clock())
+                yield Text(piece)
+                await asyncio.sleep(pace)
+            yield Stop("stop")
+
+        stream = paced()
+        deltas, shown_at, had_come = [], [], []
+        async for delta in held(stream, Little(), Hold(tokens, seconds)):
+            deltas.append(delta)
+            shown_at.append(clock())
+            had_come.append(len(came))
+        await stream.aclose()
+        return deltas, shown_at[0] - came[0], had_come[0]
+
+    deltas, delay, pieces = run(shown())
+    assert deltas == [*map(Text, PIECES), Stop("stop")]
+    assert delay <= seconds + 1e-9
+    assert pieces <= tokens
+
+
+def test_what_is_no_refusal_is_not_delayed():
+    """An answer that begins otherwise is shown in the moment in which it comes."""
+
+    async def shown():
+        async def paced():
+            await asyncio.sleep(5.0)
+            yield Text("Refunds")
+            await asyncio.sleep(9.0)
+            yield Stop("stop")
+
+        stream = paced()
+        deltas = held(stream, Little(), Hold(99, 99.0))
+        await anext(deltas)
+        at = asyncio.get_running_loop().time()
+        await deltas.aclose()
+        await stream.aclose()
+        return at
+
+    assert run(shown()) == pytest.approx(5.0)
