@@ -305,6 +305,12 @@ class Answer:
         return routed.model if routed else ""
 
     @property
+    def tier(self) -> str:
+        """The name of its tier, or an empty string where no router chose it."""
+        routed = self.last(Routed)
+        return routed.tier if routed else ""
+
+    @property
     def status(self) -> Status:
         ended = end_status(self._events[-1]) if self._events else None
         return ended or ("interrupted" if self.is_interrupted else "running")

@@ -150,7 +150,7 @@ def trying_again(event: Retrying) -> str:
 def summary(answer: Answer) -> list[str]:
     """Model, time, tokens and cost, each a few words."""
     timing, usage = answer.timing, answer.usage
-    facts = [answer.model] if answer.model else []
+    facts = [answer.model + (f" ({answer.tier})" if answer.tier else "")] if answer.model else []
     if timing.ttft is not None:
         facts.append(f"first token {seconds(timing.ttft)}")
     if answer.ended:

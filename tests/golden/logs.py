@@ -204,6 +204,29 @@ def two_models():
 
 
 @golden
+def routed():
+    """A router chose a tier, and says why."""
+    log = Log().found(
+        model="openai:gpt-4.1-mini",
+        reason="with 91% probability “small” is as good as the largest one: the best passage fits well",
+        tier="small",
+    )
+    return log.write("Within five working days.").finish(cost=0.000412)
+
+
+@golden
+def escalated():
+    """The smaller tier would not answer, which nobody saw; what both cost is one sum."""
+    log = (
+        Log().found(model="openai:gpt-4.1-mini", reason="the rule says so", tier="small").used(cost=0.0004)
+    )
+    log.add(
+        0.3, Routed(model="openai:gpt-4.1", reason="openai:gpt-4.1-mini would not answer", tier="large")
+    )
+    return log.write("Within five working days.").finish(cost=0.0082)
+
+
+@golden
 def with_a_filter():
     return record("Refunds?", where={"lang": "en"}, answer="Within five working days [1].")
 

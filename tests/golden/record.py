@@ -84,10 +84,12 @@ class Log:
             self.answer.append(event)
         return self
 
-    def found(self, *hits: Hit, model: str = MODEL, reason: str = "you asked for it") -> Log:
+    def found(
+        self, *hits: Hit, model: str = MODEL, reason: str = "you asked for it", tier: str = ""
+    ) -> Log:
         """Retrieval is done, and a model is chosen."""
         self.retrieved(*hits)
-        return self.add(0.0004, Routed(model=model, reason=reason))
+        return self.add(0.0004, Routed(model=model, reason=reason, tier=tier))
 
     def retrieved(self, *hits: Hit) -> Log:
         self._hits = hits or passages()

@@ -78,6 +78,7 @@ export interface Routed extends Event {
   type: "Routed";
   model: string;
   reason: string;
+  tier?: string;
 }
 
 /** The provider keeps the answer: nothing to show. */

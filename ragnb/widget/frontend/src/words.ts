@@ -144,7 +144,8 @@ export function summary(log: Store): string[] {
   const { model, ttft, pace } = log;
   const used = log.all("Used");
   const output = sum(used.map((event) => event.output_tokens));
-  const facts = model ? [model] : [];
+  const tier = log.latest("Routed")?.tier;
+  const facts = model ? [model + (tier ? ` (${tier})` : "")] : [];
   if (ttft !== null) facts.push(`first token ${seconds(ttft)}`);
   if (log.ended) facts.push(`total ${seconds(log.total)}`);
   if (output) {
