@@ -15,7 +15,7 @@ from ragnb.resumption.policy import Trouble
 from ragnb.resumption.strategies import Way
 from ragnb.routing.budgets import Purse, Reservation
 from ragnb.routing.hedging import Hedging, Lost, hedged
-from ragnb.routing.hold import DeclinedError, Hold, held
+from ragnb.routing.hold import Hold, held
 from ragnb.writing import Written
 
 _ADVICE = {
@@ -37,7 +37,8 @@ class Attempt:
     """One request to a model, and what has come of it so far.
 
     ``begun`` is the length that the answer had when the request was made; of one that follows
-    another by its cursor, when that was, with what was ``reserved`` for it.
+    another by its cursor, when that was, with what was ``reserved`` for it. While nothing is out, the
+    beginning is held back as ``hold`` says, and a late request made twice as ``hedging`` does.
     """
 
     def __init__(
@@ -84,16 +85,13 @@ class Attempt:
         waiting: list[Citation] = []
         kept: Cursor | None = None
         begun: list[tuple[int, bool]] = []
+        said = 0
         is_told = self.way.strategy is None or not offset
-        stream = cast(AsyncGenerator[Delta, None], llm.stream(self.way.request))
-        is_first = out.is_empty and self.way.strategy is None
-        if self._hedging is not None and is_first:
-            stream = self._hedged(stream, self._hedging)
-        shown = self._held(stream, self._hold) if self._hold is not None and is_first else stream
-        async with aclosing(stream), aclosing(shown):
+        stream = self._stream()
+        async with aclosing(stream):
             while True:
                 try:
-                    delta = await (anext(shown) if self._trouble.is_over else self._in_time(shown))
+                    delta = await (anext(stream) if self._trouble.is_over else self._in_time(stream))
                 except StopAsyncIteration:
                     return
                 while self._lost:
@@ -103,15 +101,16 @@ class Attempt:
                 ids: tuple[int, ...] = ()
                 match delta:
                     case Text(text, position, ids):
-                        self._said += len(text)
+                        said += len(text)
+                        self._said = max(self._said, said)
                         new = seam.feed(text)
                         ids = ids if new == text else ()
                     case Citation():
                         waiting.append(delta)
                     case Block(is_cited):
-                        if self.way.loses is not None and not self._said and not is_cited:
+                        if self.way.loses is not None and not said and not is_cited:
                             raise OtherwiseError(llm, "went on without the citations of its last sentence")
-                        begun.append((self._said, is_cited))
+                        begun.append((said, is_cited))
                     case Usage():
                         self._usage = delta
                     case Cursor():
@@ -161,6 +160,16 @@ class Attempt:
             "Ask in other words, or use another model.",
         )
 
+    def _stream(self) -> AsyncGenerator[Delta, None]:
+        """The model's deltas. Before anything is out a late request may be made twice, and the beginning of
+        an answer held back."""
+        stream = cast(AsyncGenerator[Delta, None], self.way.llm.stream(self.way.request))
+        if not self.out.is_empty or self.way.strategy is not None:
+            return stream
+        if self._hedging is not None:
+            stream = self._hedged(stream, self._hedging)
+        return stream if self._hold is None else self._held(stream, self._hold)
+
     async def _hedged(
         self, stream: AsyncGenerator[Delta, None], hedging: Hedging
     ) -> AsyncGenerator[Delta, None]:
@@ -195,14 +204,23 @@ class Attempt:
                 yield delta
 
     async def _held(self, stream: AsyncGenerator[Delta, None], hold: Hold) -> AsyncGenerator[Delta, None]:
-        """What is no refusal; see `held`."""
-        try:
-            async with aclosing(held(stream, self.way.llm, hold)) as deltas:
-                async for delta in deltas:
-                    yield delta
-        except DeclinedError as error:
-            self._said, self._usage, self._is_whole = error.said, error.usage, error.is_whole
-            raise
+        """What is no refusal; see `held`. What is held back was consumed, too."""
+
+        async def counted() -> AsyncGenerator[Delta, None]:
+            async for delta in stream:
+                match delta:
+                    case Text(text):
+                        self._said += len(text)
+                    case Usage():
+                        self._usage = delta
+                    case Stop():
+                        self._is_whole = True
+                yield delta
+
+        coming = counted()
+        async with aclosing(stream), aclosing(coming), aclosing(held(coming, self.way.llm, hold)) as shown:
+            async for delta in shown:
+                yield delta
 
     async def _in_time(self, stream: AsyncGenerator[Delta, None]) -> Delta:
         """The next delta, within what is left of the budget."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from ragnb.errors import InvalidInputError, ProviderError
-from ragnb.llms.base import LLM, Delta, Stop, Text, Usage
+from ragnb.llms.base import LLM, Delta, Stop, Text
 
 # What begins otherwise is no refusal, and is shown at once.
 _OPENINGS = (
@@ -57,14 +57,10 @@ class Hold:
 
 
 class DeclinedError(ProviderError):
-    """A model refused, or said that it does not know, before anything was shown. ``said`` is how many
-    characters that were; ``usage`` what it reported, ``is_whole`` whether it had ended."""
+    """A model refused, or said that it does not know, before anything was shown."""
 
-    def __init__(self, llm: LLM, said: int, usage: Usage | None, *, is_whole: bool) -> None:
+    def __init__(self, llm: LLM) -> None:
         super().__init__("declined", f"{llm.name} would not answer.", "Ask in other words.")
-        self.said = said
-        self.usage = usage
-        self.is_whole = is_whole
 
 
 def may_refuse(text: str) -> bool:
@@ -92,7 +88,6 @@ async def held(stream: AsyncGenerator[Delta, None], llm: LLM, hold: Hold) -> Asy
     clock = asyncio.get_running_loop().time
     deltas: list[Delta] = []
     text, pieces, due = "", 0, float("inf")
-    usage: Usage | None = None
     coming: asyncio.Future[Delta] | None = None
     try:
         while True:
@@ -113,12 +108,9 @@ async def held(stream: AsyncGenerator[Delta, None], llm: LLM, hold: Hold) -> Asy
                 if isinstance(delta, Text):
                     text, pieces = text + delta.text, pieces + 1
                     due = min(due, clock() + hold.seconds)
-                elif isinstance(delta, Usage):
-                    usage = delta
-            is_whole = bool(deltas) and isinstance(deltas[-1], Stop)
-            is_over = is_over or is_whole or pieces >= hold.tokens or clock() >= due
+                is_over = isinstance(delta, Stop) or pieces >= hold.tokens or clock() >= due
             if is_over and refuses(text):
-                raise DeclinedError(llm, len(text), usage, is_whole=is_whole)
+                raise DeclinedError(llm)
             if is_over or (text.strip() and not may_refuse(text)):
                 break
         for delta in deltas:
