@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -109,13 +109,22 @@ class CachedEmbeddings:
         found = self._read_rows("tokens", list(keys))
         return dict(zip((keys[key] for key in found), unpack(list(found.values())), strict=True))
 
-    def embed_token_vectors(self, texts: Sequence[str]) -> None:
-        """Make the token vectors of some texts and keep them."""
+    def make_token_vectors(self, texts: Sequence[str]) -> None:
+        """Make and keep the token vectors of those texts for which they are not kept."""
         assert isinstance(self.inner, TokenEmbeddings)
-        _, tokens = self.inner.embed_document_tokens(texts)
-        self._write_rows(
-            "tokens", {self._key("document", t): pack(v) for t, v in zip(texts, tokens, strict=True)}
-        )
+        new = self.without_tokens(texts)
+        if new:
+            _, tokens = self.inner.embed_document_tokens(new)
+            packed = [pack(one) for one in tokens]
+            self._write_rows(
+                "tokens", dict(zip((self._key("document", text) for text in new), packed, strict=True))
+            )
+
+    def without_tokens(self, texts: Iterable[str]) -> list[str]:
+        """Those of some texts whose token vectors are not kept, each once."""
+        keys = {self._key("document", text): text for text in texts}
+        kept = self._read_rows("tokens", list(keys), column="x''")
+        return [text for key, text in keys.items() if key not in kept]
 
     def forget_tokens(self, texts: Collection[str]) -> None:
         """Delete the token vectors of texts that left the index: they take 15 times what its own vector
@@ -164,13 +173,14 @@ class CachedEmbeddings:
         rows = {key: vector.astype(np.float32).tobytes() for key, vector in vectors.items()}
         self._write_rows("embeddings", rows)
 
-    def _read_rows(self, table: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    def _read_rows(self, table: str, keys: Sequence[bytes], column: str = "vector") -> dict[bytes, bytes]:
         def read(database: sqlite3.Connection) -> dict[bytes, bytes]:
             found: dict[bytes, bytes] = {}
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                found |= database.execute(f"SELECT key, vector FROM {table} WHERE key IN ({marks})", part)
+                sql = f"SELECT key, {column} FROM {table} WHERE key IN ({marks})"
+                found |= database.execute(sql, part)
             return found
 
         return self._with_database(read)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from ragnb.documents import Hit
 from ragnb.embeddings import hub
 from ragnb.errors import ConfigurationError
 from ragnb.rerankers.base import Ranking
-from ragnb.rerankers.fusion import Clock, checked, fused, left_out, within
+from ragnb.rerankers.fusion import checked, fused, left_out
+from ragnb.rerankers.steps import Steps, Wait
 
 
 class CrossEncoderReranker:
@@ -30,11 +31,11 @@ class CrossEncoderReranker:
     budget
         Seconds for all passages, the load of the model apart. What is not scored in time keeps its place.
     batch_size
-        Passages that are scored at once. Between batches the time is looked at.
+        Passages that are scored at once. A batch that is begun in time is ended, though nobody waits.
     device
         Such as ``cpu`` or ``cuda``; None takes the best there is.
-    clock
-        Seconds that only grow.
+    wait
+        How the answer waits for the scores: for an event, up to so many seconds.
 
     Raises `ConfigurationError` for a folder or a name that holds no cross-encoder: at once where it is on
     this machine, else when it is loaded.
@@ -48,7 +49,7 @@ class CrossEncoderReranker:
         budget: float = 1.0,
         batch_size: int = 4,
         device: str | None = None,
-        clock: Clock = time.monotonic,
+        wait: Wait = threading.Event.wait,
     ) -> None:
         checked(share, budget)
         if not isinstance(batch_size, int) or batch_size < 1:
@@ -58,7 +59,7 @@ class CrossEncoderReranker:
         self.budget = budget
         self.batch_size = batch_size
         self.device = device
-        self._clock = clock
+        self._scoring = Steps(wait)
         self._lock = threading.Lock()
         self._loaded: Any = None
         place = self._place()
@@ -79,15 +80,23 @@ class CrossEncoderReranker:
     def rerank(self, question: str, hits: Sequence[Hit]) -> Ranking:
         """The hits by both scores; see `Reranker.rerank`."""
         model = self._load()
-        begin = self._clock()
         scores: dict[int, float] = {}
+        over = threading.Event()
+
+        def score(batch: Sequence[int]) -> None:
+            if not over.is_set():
+                pairs = [(question, hits[n].chunk.searched_text) for n in batch]
+                found = model.predict(pairs, batch_size=len(pairs), show_progress_bar=False)
+                scores.update(zip(batch, np.asarray(found, np.float64).tolist(), strict=True))
+
         numbers = range(len(hits))
         batches = [numbers[start : start + self.batch_size] for start in numbers[:: self.batch_size]]
-        for batch in within(batches, begin, self.budget, self._clock):
-            pairs = [(question, hits[n].chunk.searched_text) for n in batch]
-            found = model.predict(pairs, batch_size=len(pairs), show_progress_bar=False)
-            scores |= dict(zip(batch, np.asarray(found, np.float64).tolist(), strict=True))
-        return Ranking(fused(hits, scores, self.share), left_out(len(scores), hits, self.budget))
+        try:
+            self._scoring.do([partial(score, batch) for batch in batches], self.budget)
+        finally:
+            over.set()
+        in_time = dict(scores)
+        return Ranking(fused(hits, in_time, self.share), left_out(len(in_time), hits, self.budget))
 
     def _place(self) -> Path | None:
         """The folder on this machine that holds the model."""

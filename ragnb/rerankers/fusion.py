@@ -1,10 +1,9 @@
-"""For rerankers that score passages: their scores joined with the retriever's, and a limit of time."""
+"""For rerankers that score passages: their scores joined with the retriever's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import TypeVar
 
 import numpy as np
 from msgspec.structs import replace
@@ -12,9 +11,6 @@ from numpy.typing import NDArray
 
 from ragnb.documents import Hit
 from ragnb.errors import ConfigurationError
-
-T = TypeVar("T")
-Clock = Callable[[], float]
 
 
 def fused(hits: Sequence[Hit], scores: Mapping[int, float], share: float) -> tuple[Hit, ...]:
@@ -36,18 +32,6 @@ def _standard(scores: Sequence[float]) -> NDArray[np.float64]:
     values /= max(float(np.abs(values).max(initial=0.0)), 1e-300)  # the square of a large one is no number
     spread = float(values.std()) if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values))
-
-
-def within(batches: Sequence[T], begin: float, seconds: float, clock: Clock) -> Iterator[T]:
-    """Batches of work, as many as end before ``begin + seconds``: one that would take as long as the
-    longest before it must still fit. The first is done in any case."""
-    longest, before = 0.0, clock()
-    for number, batch in enumerate(batches):
-        if number and before - begin + longest > seconds:
-            return
-        yield batch
-        now = clock()
-        longest, before = max(longest, now - before), now
 
 
 def left_out(scored: int, hits: Sequence[Hit], seconds: float) -> str:

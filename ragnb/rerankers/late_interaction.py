@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
+from functools import partial
+from weakref import finalize
 
 import numpy as np
 
@@ -12,11 +15,14 @@ from ragnb.embeddings.base import Embeddings, TokenEmbeddings, Vectors
 from ragnb.embeddings.cache import CachedEmbeddings
 from ragnb.errors import ConfigurationError
 from ragnb.rerankers.base import Ranking
-from ragnb.rerankers.fusion import Clock, checked, fused, left_out, within
+from ragnb.rerankers.fusion import checked, fused, left_out
+from ragnb.rerankers.steps import Steps, Wait
 
 # OpenBLAS shares larger products (multiplications) between threads, which wait for each other on a busy
 # machine, ten times as long as one thread takes.
 _ONE_THREAD = 250_000
+
+_MAKING = 0.8  # of the time, for token vectors that are missing; the rest is for the scores
 
 
 class LateInteractionReranker:
@@ -24,7 +30,8 @@ class LateInteractionReranker:
     ColBERT, 2020), joined with the retriever's scores.
 
     Token vectors are made when a document is ingested and are kept with its embedding, four bits a number.
-    Those of passages that were ingested without them are made when they are first needed.
+    Those of passages that were ingested without them are made when they are first needed, as many as the
+    budget allows; the others of them while the answer goes on, for the next question.
 
     Parameters
     ----------
@@ -34,8 +41,8 @@ class LateInteractionReranker:
         What MaxSim counts beside the retriever's score, from 0 to 1.
     budget
         Seconds for all passages. What is not scored in time keeps its place.
-    clock
-        Seconds that only grow.
+    wait
+        How the answer waits for token vectors: for an event, up to so many seconds.
 
     Raises `ConfigurationError` for a model that has no token vectors.
     """
@@ -48,7 +55,7 @@ class LateInteractionReranker:
         *,
         share: float = 0.7,
         budget: float = 0.3,
-        clock: Clock = time.monotonic,
+        wait: Wait = threading.Event.wait,
     ) -> None:
         checked(share, budget)
         cached = (
@@ -63,7 +70,8 @@ class LateInteractionReranker:
         self.embeddings = cached
         self.share = share
         self.budget = budget
-        self._clock = clock
+        self._making = Steps(wait)
+        finalize(self, self._making.stop)
 
     def __repr__(self) -> str:
         return f"LateInteractionReranker({self.embeddings.name!r})"
@@ -73,14 +81,15 @@ class LateInteractionReranker:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> Ranking:
         """The hits by both scores; see `Reranker.rerank`."""
-        begin = self._clock()
+        begin = time.monotonic()
         asked = self.embeddings.embed_query_tokens(question)
         texts = [hit.chunk.searched_text for hit in hits]
         known = self.embeddings.token_vectors(texts)
-        missing = [[text] for text in dict.fromkeys(texts) if text not in known]
-        for one in within(missing, begin, self.budget, self._clock):
-            self.embeddings.embed_token_vectors(one)
-            known |= self.embeddings.token_vectors(one)
+        if missing := [text for text in dict.fromkeys(texts) if text not in known]:
+            # One at a time: a question that comes meanwhile shares the cores with no more than that.
+            making = [partial(self.embeddings.make_token_vectors, [text]) for text in missing]
+            self._making.do(making, begin + self.budget * _MAKING - time.monotonic())
+            known |= self.embeddings.token_vectors(missing)
         numbers = [n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked)]
         if not numbers:
             return Ranking(tuple(hits), "the embedding model has no token vectors")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from statistics import mean
+from threading import Event
 
 import pytest
 
@@ -50,14 +50,28 @@ def test_it_improves_the_order(folder):
 
 
 def test_the_time_budget(folder):
-    """What was not scored in time keeps its place, and the log says so."""
-    ticks = itertools.count()
-    reranker = CrossEncoderReranker(folder, share=1, budget=4.5, clock=lambda: float(next(ticks)))
-    given = hits(*choices(*HELD_OUT[0], 1), *choices(*HELD_OUT[1], 2))
+    """What is not scored when the time is over keeps its place, the log says so, and it is scored no more."""
+    fourth, go = Event(), Event()
+    reranker = CrossEncoderReranker(folder, share=1, budget=4.5, wait=lambda *asked: fourth.wait(60))
+    model = reranker._load()
+    predict, batches = model.predict, []
+
+    def predict_slowly(pairs, **options):
+        batches.append(len(pairs))
+        if len(batches) == 4:
+            fourth.set()
+            assert go.wait(60)
+        return predict(pairs, **options)
+
+    model.predict = predict_slowly
+    given = hits(*choices(*HELD_OUT[0], 1), *choices(*HELD_OUT[1], 2), *choices(*HELD_OUT[2], 3))
     ranking = reranker.rerank(HELD_OUT[0][0], given)
-    assert ranking.note == "12 of 16 passages were scored in 4.5 s; the others keep their places"
+    assert ranking.note == "12 of 24 passages were scored in 4.5 s; the others keep their places"
     assert ranking.hits[12:] == given[12:]
     assert {hit.chunk.id for hit in ranking.hits} == {hit.chunk.id for hit in given}
+    go.set()
+    reranker._scoring._thread.join(60)
+    assert batches == [4, 4, 4, 4]
 
 
 def test_in_the_pipeline(folder, wired):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragnb.errors import ConfigurationError
-from ragnb.rerankers.fusion import checked, fused, left_out, within
+from ragnb.rerankers.fusion import checked, fused, left_out
 from tests.conftest import hits
 
 
@@ -63,23 +63,6 @@ def test_equal_scores_leave_the_order():
     """Where a reranker tells nothing apart, the order is the retriever's."""
     found = scored(1.0, 1.0, 1.0)
     assert texts(fused(found, {0: 2.0, 1: 2.0, 2: 2.0}, 0.7)) == ["0", "1", "2"]
-
-
-def test_work_ends_in_time():
-    """A batch is begun if one as long as the longest before it still fits."""
-    now = [0.0]
-    took = iter([0.1, 0.3, 0.1, 0.1, 0.1])
-    done = []
-    for batch in within(range(5), 0.0, 0.85, lambda: now[0]):
-        done.append(batch)
-        now[0] += next(took)
-    assert done == [0, 1, 2, 3]
-    assert now[0] <= 0.85
-
-
-def test_the_first_batch_is_always_done():
-    """However late it is, something is scored."""
-    assert list(within([1, 2, 3], 0.0, 0.1, lambda: 5.0)) == [1]
 
 
 def test_what_was_left_out_is_told():
