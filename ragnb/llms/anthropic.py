@@ -15,11 +15,12 @@ from ragnb.errors import ProviderError
 from ragnb.llms import anthropic_cache, prompt
 from ragnb.llms.base import Block, Citation, Delta, Partial, Request, Stop, Strategy, Text, Usage
 from ragnb.llms.price import Price
-from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
+from ragnb.providers.clients import PerLoop, api_key, drain, limits, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_event, from_exception
 from ragnb.sentences import sentences
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import AsyncAnthropic
 
 Spans = list[tuple[int, int]]
@@ -77,7 +78,7 @@ class AnthropicLLM:
         self.options = options or {}
         self.price = price
         self._api_key = api_key
-        self._clients = PerLoop(self._connect)
+        self._clients = PerLoop(self._connect, self.warm_up)
 
     def __repr__(self) -> str:
         return f"AnthropicLLM({self.name!r})"
@@ -88,6 +89,10 @@ class AnthropicLLM:
 
     def warm_up(self) -> None:
         load("anthropic.resources.messages")
+
+    def connect(self) -> None:
+        """Begin to open a connection; see `ragnb.llms.base.Connecting`."""
+        self._clients.open()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -139,24 +144,28 @@ class AnthropicLLM:
                 aclosing(_read(events, blocks, provider)) as deltas,
             ):
                 async for delta in deltas:
+                    if isinstance(delta, Stop):
+                        await drain(events)
                     yield delta
         except ProviderError:
             raise
         except Exception as error:
             raise from_exception(error, provider) from error
 
-    def _connect(self) -> AsyncAnthropic:
+    def _connect(self) -> tuple[AsyncAnthropic, httpx2.AsyncClient]:
         self.warm_up()
         import httpx2
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-        return AsyncAnthropic(
+        http = DefaultAsyncHttpxClient(verify=ssl_context(), limits=limits())
+        client = AsyncAnthropic(
             api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
-            http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
+            http_client=http,
         )
+        return client, http
 
 
 def _turns(partial: Partial | None) -> list[dict[str, Any]]:

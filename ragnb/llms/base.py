@@ -165,6 +165,16 @@ class LLM(Protocol):
 
 
 @runtime_checkable
+class Connecting(Protocol):
+    """A model behind a network."""
+
+    def connect(self) -> None:
+        """Begin to open a connection, since a request will come soon. Returns at once, and raises nothing;
+        needs a running event loop."""
+        ...
+
+
+@runtime_checkable
 class Keeping(Protocol):
     """A model whose provider may go on with an answer when nobody reads it."""
 

@@ -15,10 +15,11 @@ from ragnb.errors import ConfigurationError, ProviderError
 from ragnb.llms import openai_chat, openai_kept, openai_responses, prompt
 from ragnb.llms.base import Cursor, Delta, Partial, Request, Stop, Strategy
 from ragnb.llms.price import Price
-from ragnb.providers.clients import PerLoop, api_key, load, sse, ssl_context
+from ragnb.providers.clients import PerLoop, api_key, drain, limits, load, sse, ssl_context
 from ragnb.providers.faults import Provider, from_exception
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
 
@@ -109,7 +110,7 @@ class OpenAILLM:
         self.options = options or {}
         self.price = price
         self._api_key = api_key
-        self._clients = PerLoop(self._connect)
+        self._clients = PerLoop(self._connect, self.warm_up)
 
     def __repr__(self) -> str:
         return f"OpenAILLM({self.name!r})"
@@ -120,6 +121,10 @@ class OpenAILLM:
 
     def warm_up(self) -> None:
         load(f"openai.resources.{self.api}")
+
+    def connect(self) -> None:
+        """Begin to open a connection; see `ragnb.llms.base.Connecting`."""
+        self._clients.open()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -154,18 +159,20 @@ class OpenAILLM:
         except Exception as error:
             raise from_exception(error, provider) from error
 
-    def _connect(self) -> AsyncOpenAI:
+    def _connect(self) -> tuple[AsyncOpenAI, httpx2.AsyncClient]:
         self.warm_up()
         import httpx2
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        return AsyncOpenAI(
+        http = DefaultAsyncHttpxClient(verify=ssl_context(), limits=limits())
+        client = AsyncOpenAI(
             api_key=api_key(self._api_key, self.key_variable, self.base_url, self.provider),
             base_url=self.base_url,
             max_retries=0,  # the engine retries, and tells
             timeout=httpx2.Timeout(self.stall_timeout, connect=10.0),
-            http_client=DefaultAsyncHttpxClient(verify=ssl_context()),
+            http_client=http,
         )
+        return client, http
 
     async def _streamed(
         self, call: AbstractAsyncContextManager[Any], read: Reader, provider: Provider
@@ -176,6 +183,8 @@ class OpenAILLM:
             aclosing(read(events, provider)) as deltas,
         ):
             async for delta in deltas:
+                if isinstance(delta, Stop):
+                    await drain(events)
                 yield delta
 
     async def _read_responses(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from functools import cache
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary, finalize
 
@@ -22,33 +24,83 @@ if TYPE_CHECKING:
 
 
 class Client(Protocol):
+    @property
+    def base_url(self) -> httpx2.URL: ...
+
     async def close(self) -> None: ...
 
 
 ClientT = TypeVar("ClientT", bound=Client)
 
+_KEPT = 60.0  # seconds after its use that a connection is kept
+_PATIENCE = 10.0  # seconds for a connection to be opened
+_REST = 0.1  # seconds for the end of a response after the end of the answer in it
+
 
 class PerLoop(Generic[ClientT]):
-    """A client for each event loop: a connection of one loop cannot be used on another."""
+    """A client for each event loop: a connection of one loop cannot be used on another.
 
-    def __init__(self, connect: Callable[[], ClientT]) -> None:
+    ``connect`` makes an SDK's client, and tells the HTTP client in it; ``warm_up`` imports the SDK.
+    """
+
+    def __init__(
+        self, connect: Callable[[], tuple[ClientT, httpx2.AsyncClient]], warm_up: Callable[[], None]
+    ) -> None:
         self._connect = connect
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, ClientT] = WeakKeyDictionary()
+        self._warm_up = warm_up
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[ClientT, httpx2.AsyncClient]] = (
+            WeakKeyDictionary()
+        )
+        self._used: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 
     def get(self) -> ClientT:
         """The running loop's client, made at its first use."""
+        return self._get()[0]
+
+    def open(self) -> None:
+        """Begin to open a connection, unless one is kept, for the request that will come. Returns at once;
+        what fails is left to the request to tell."""
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            client = self._clients[loop] = self._connect()
-            finalize(self, _close, loop, client).atexit = False
-            close_at_exit(self)
-        return self._clients[loop]
+        if loop in self._opening or time.monotonic() - self._used.get(loop, -inf) < _KEPT:
+            return
+        self._opening[loop] = loop.create_task(self._open())
+        self._opening[loop].add_done_callback(lambda _: self._opening.pop(loop, None))
 
     async def aclose(self) -> None:
         """Close the running loop's connections; a later `get` makes new ones."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        opening = self._opening.get(loop)
+        if opening is not None:
+            opening.cancel()
+            await asyncio.wait([opening])
+        client, _ = self._clients.pop(loop, (None, None))
+        self._used.pop(loop, None)
         if client is not None:
             await client.close()
+
+    def _get(self) -> tuple[ClientT, httpx2.AsyncClient]:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = self._connect()
+            finalize(self, _close, loop, self._clients[loop][0]).atexit = False
+            close_at_exit(self)
+        self._used[loop] = time.monotonic()
+        return self._clients[loop]
+
+    async def _open(self) -> None:
+        with suppress(Exception):
+            await asyncio.to_thread(self._warm_up)
+            client, http = self._get()
+            async with asyncio.timeout(_PATIENCE):
+                await http.head(client.base_url)  # what any server answers, and no model is asked
+
+
+def limits() -> httpx2.Limits:
+    """What a client keeps of its connections: a reader thinks longer than the usual 5 seconds."""
+    import httpx2
+
+    return httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=_KEPT)
 
 
 def api_key(given: str | None, variable: str, base_url: str | None, provider: str) -> str:
@@ -113,3 +165,12 @@ async def sse(response: httpx2.Response, patience: float) -> AsyncGenerator[http
             if event.event != "ping":
                 yield event
                 due = loop.time() + patience
+
+
+async def drain(events: AsyncIterator[httpx2.ServerSentEvent]) -> None:
+    """Read what is left of a response whose answer has ended: only then is its connection kept for the next
+    request."""
+    with suppress(Exception):
+        async with asyncio.timeout(_REST):
+            async for _ in events:
+                pass

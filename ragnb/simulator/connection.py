@@ -40,7 +40,8 @@ class Connection:
     async def serve(self) -> None:
         try:
             while (request := await self._receive()) is not None:
-                self._recording.add(request)
+                if request.method != "HEAD":  # sent to open a connection, and to no model
+                    self._recording.add(request)
                 await self._respond(request, self._answer(request))
                 if self._http.our_state is not h11.DONE:
                     break
