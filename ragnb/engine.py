@@ -12,7 +12,7 @@ from ragnb.documents import Hit
 from ragnb.errors import ConfigurationError, ProviderError, RagnbError
 from ragnb.events import AnyEvent, Cancelled, Failed, Reranked, Retrieved, Rewritten, Routed
 from ragnb.generation import generate
-from ragnb.llms.base import LLM, Request, Turn
+from ragnb.llms.base import LLM, Connecting, Request, Turn
 from ragnb.queries import Rewriter
 from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.resumption.resilience import Resilience
@@ -80,6 +80,9 @@ class Engine:
         gone on with. Raises `RagnbError` for every failure that was foreseen.
         """
         done = so_far or Answer()
+        for llm in self.routing.tiers.models if self.routing else (self.llm,):
+            if isinstance(llm, Connecting):
+                llm.connect()
         with self.accounts.purse(spent=done.known_cost) as purse:
             async with aclosing(self._events(question, k, where, done, history, purse)) as events:
                 async for event in events:
