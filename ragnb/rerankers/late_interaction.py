@@ -92,7 +92,9 @@ class LateInteractionReranker:
             known |= self.embeddings.token_vectors(missing)
         numbers = [n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked)]
         if not numbers:
-            return Ranking(tuple(hits), "the embedding model has no token vectors")
+            has_none = not len(asked) or any(text in known for text in texts)
+            note = "the embedding model has no token vectors" if has_none else ""
+            return Ranking(tuple(hits), note or left_out(0, hits, self.budget))
         scores = max_sim(asked, [known[texts[n]] for n in numbers])
         return Ranking(
             fused(hits, dict(zip(numbers, scores.tolist(), strict=True)), self.share),
