@@ -82,20 +82,28 @@ class LateInteractionReranker:
     def rerank(self, question: str, hits: Sequence[Hit]) -> Ranking:
         """The hits by both scores; see `Reranker.rerank`."""
         begin = time.monotonic()
-        asked = self.embeddings.embed_query_tokens(question)
         texts = [hit.chunk.searched_text for hit in hits]
         known = self.embeddings.token_vectors(texts)
+        asked: list[Vectors] = []
+
+        def ask() -> None:
+            asked.append(self.embeddings.embed_query_tokens(question))
+
         if missing := [text for text in dict.fromkeys(texts) if text not in known]:
             # One at a time: a question that comes meanwhile shares the cores with no more than that.
             making = [partial(self.embeddings.make_token_vectors, [text]) for text in missing]
-            self._making.do(making, begin + self.budget * _MAKING - time.monotonic())
+            self._making.do([ask, *making], begin + self.budget * _MAKING - time.monotonic())
             known |= self.embeddings.token_vectors(missing)
-        numbers = [n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked)]
+        else:
+            ask()
+        if not asked or not known:
+            return Ranking(tuple(hits), left_out(0, hits, self.budget))
+        numbers = [
+            n for n, text in enumerate(texts) if text in known and len(known[text]) and len(asked[0])
+        ]
         if not numbers:
-            has_none = not len(asked) or any(text in known for text in texts)
-            note = "the embedding model has no token vectors" if has_none else ""
-            return Ranking(tuple(hits), note or left_out(0, hits, self.budget))
-        scores = max_sim(asked, [known[texts[n]] for n in numbers])
+            return Ranking(tuple(hits), "the embedding model has no token vectors")
+        scores = max_sim(asked[0], [known[texts[n]] for n in numbers])
         return Ranking(
             fused(hits, dict(zip(numbers, scores.tolist(), strict=True)), self.share),
             left_out(len(numbers), hits, self.budget),

@@ -122,6 +122,17 @@ def test_the_time_budget(minilm):
     assert sorted(inner.asked) == sorted(hit.chunk.searched_text for hit in STATIONS)  # each once
 
 
+def test_nothing_in_time(minilm):
+    """Where not even one passage is ready in time, the order is that of retrieval, and the log says so."""
+    inner = Counting(minilm, stops_at=1)
+    reranker = LateInteractionReranker(inner, budget=0.5, wait=lambda *asked: inner.stopped.wait(60))
+    ranking = reranker.rerank("How long do refunds take?", STATIONS)
+    assert ranking.hits == STATIONS
+    assert ranking.note == "0 of 19 passages were scored in 0.5 s; the others keep their places"
+    reranker._making.stop()
+    inner.go.set()
+
+
 def test_texts_without_content(minilm):
     """Empty texts, and texts or questions of function words alone, do not stop it."""
     reranker = LateInteractionReranker(minilm, budget=60)
