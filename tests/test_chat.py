@@ -463,18 +463,18 @@ def test_the_form(two_turns):
     chat, _, _ = two_turns
     form = LiveForm(chat, ["Why?"], chat)
     form.looked.result(timeout=60)
-    assert [child.answer.question for child in form.view.children[:-1]] == [
+    assert [child.answer.question for child in form.turns.children] == [
         "How do refunds work?",
         "And for dogs?",
     ]
     assert form.view.children[-1] is form.box and form.box.examples == ["Why?"]
     form.box._handle_custom_msg({"v": 1, "type": "ask", "question": "Why?", "k": 2}, [])
     form.settled.result(timeout=60)
-    assert [child.answer.question for child in form.view.children[:-1]][2:] == ["Why?"]
+    assert [child.answer.question for child in form.turns.children][2:] == ["Why?"]
     assert [a.question for a in form.answers] == [a.question for a in chat.answers]
     assert chat.answers[-1].first(Started).k == 2
-    for child in form.view.children:
-        child.close()
+    for widget in (*form.turns.children, form.turns, form.box):
+        widget.close()
 
 
 def test_the_form_outside_a_notebook(two_turns, capsys):

@@ -118,7 +118,9 @@ class LiveForm:
         self.answer: AnswerWidget | None = None
         earlier = chat.answers[-_SHOWN:] if chat else ()
         self.answers: list[Answer] = [answer for answer in earlier if answer.ended]
-        self.view = ipywidgets.VBox([*map(AnswerWidget, self.answers), self.box])
+        # A box of their own: where the question box changes its place it is drawn anew, without its words.
+        self.turns = ipywidgets.VBox([*map(AnswerWidget, self.answers)])
+        self.view = ipywidgets.VBox([self.turns, self.box] if self._is_chat else [self.box, self.turns])
         self.record: Any = None
         self._lock = threading.Lock()
         self.box.on_msg(self._on_message)
@@ -161,10 +163,10 @@ class LiveForm:
             self._follow(answer)
             if self._is_chat:
                 self.answer = AnswerWidget(answer)
-                self.view.children = [*self.view.children[:-1], self.answer, self.box]
+                self.turns.children = [*self.turns.children, self.answer]
             elif self.answer is None:
                 self.answer = AnswerWidget(answer, ask_again=self._ask_again)
-                self.view.children = [self.box, self.answer]
+                self.turns.children = [self.answer]
             else:
                 self.answer.show(answer)
 

@@ -167,6 +167,20 @@ def shot(page: Any, request: pytest.FixtureRequest) -> Callable[[str], None]:
     return take
 
 
+@pytest.fixture
+def theme(page: Any) -> Iterator[Callable[[str], None]]:
+    """Switches JupyterLab's theme, and back at the end."""
+
+    def switch(name: str) -> None:
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name
+        )
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", name)
+
+    yield switch
+    switch("JupyterLab Light")
+
+
 def readings(sim: Simulator, text: Any, *tokens: int) -> list[str]:
     """What a text reads like after so many tokens more, time after time: it only grows."""
     seen: list[str] = []

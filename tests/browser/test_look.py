@@ -45,20 +45,6 @@ def findings(page) -> list[str]:
     ]
 
 
-@pytest.fixture
-def theme(page):
-    """Switches JupyterLab's theme, and back at the end."""
-
-    def switch(name: str) -> None:
-        page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name
-        )
-        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", name)
-
-    yield switch
-    switch("JupyterLab Light")
-
-
 @needs_axe
 def test_axe_finds_nothing_serious(notebook, simulator, page, theme):
     """Waiting, streaming, with an open passage, finished, frozen, and all of them in the dark."""
