@@ -49,12 +49,15 @@ def test_a_chat_by_keyboard(notebook, simulator, page, shot, theme):
     shot("chat-thread")
     theme("JupyterLab Dark")
     shot("chat-dark")
+    opened.command("application:toggle-left-area")
     page.set_viewport_size({"width": 420, "height": 800})
-    shot("chat-narrow-dark")
     theme("JupyterLab Light")
     box.scroll_into_view_if_needed()
     shot("chat-narrow")
+    widths = "nodes => nodes.map(node => node.scrollWidth - node.clientWidth)"
+    assert opened.cell(1).locator(".ragnb-form, .ragnb-live").evaluate_all(widths) == [0, 0, 0]
     page.set_viewport_size({"width": 1000, "height": 800})
+    opened.command("application:toggle-left-area")
 
     opened.save()
     opened.reload()

@@ -31,3 +31,22 @@ def text(log: list[AnyEvent]) -> str:
 
 def cited(log: list[AnyEvent]) -> list[tuple[int, int, tuple[str, ...], tuple[int, int] | None]]:
     return [(c.start, c.end, c.chunk_ids, c.marker) for c in log if isinstance(c, Cited)]
+
+
+class Simple:
+    """A model that cannot go on: it gives the same deltas each time, and raises what is an error among them."""
+
+    name = "simple"
+    citing = False
+
+    def __init__(self, deltas):
+        self.deltas = deltas
+
+    def warm_up(self):
+        pass
+
+    async def stream(self, request):
+        for delta in self.deltas:
+            if isinstance(delta, Exception):
+                raise delta
+            yield delta

@@ -19,7 +19,7 @@ from ragnb.resumption.breaker import Breaker, Breakers
 from ragnb.resumption.policy import Retry, Trouble
 from ragnb.resumption.resilience import Resilience
 from ragnb.simulator import CleanEnd, Cut, Exact, Preamble, Simulator, Stall, Status
-from tests.resumption.provider import PASSAGES, QUICKLY, cited, events, text
+from tests.resumption.provider import PASSAGES, QUICKLY, Simple, cited, events, text
 
 ANSWER = "Refunds are paid within five days [1]. A bicycle costs 15 euros, and it travels in the luggage van [2]. So."
 
@@ -281,20 +281,10 @@ async def test_a_model_that_does_not_repeat_itself():
 async def test_a_model_that_cannot_go_on(models):
     """A model that knows no continuation is not asked for one: another goes on, or the answer fails."""
 
-    class Simple:
-        name = "simple"
-        citing = False
-
-        def warm_up(self):
-            pass
-
-        async def stream(self, request):
-            yield Text(ANSWER[:30])
-            raise ProviderError("cut", "Cut.")
-
+    cut = ProviderError("cut", "Cut.")
     with pytest.raises(ProviderError, match="Cut"):
-        await events(Simple())
-    assert text(await events([Simple(), models()[0]])) == ANSWER
+        await events(Simple([Text(ANSWER[:30]), cut]))
+    assert text(await events([Simple([Text(ANSWER[:30]), cut]), models()[0]])) == ANSWER
 
 
 async def test_a_breaker_opens_and_closes(models):

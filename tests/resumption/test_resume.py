@@ -21,6 +21,7 @@ from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.policy import Retry
 from ragnb.simulator import Cut, Simulator, Status
 from tests.conftest import TEXTS
+from tests.resumption.provider import Simple
 from tests.resumption.samples import broken_off, elsewhere, path
 
 ANSWER = "Refunds are paid within five days [1]. A bicycle costs 15 euros, and it travels in the van [2, 3]. So 🙂."
@@ -266,20 +267,9 @@ def test_by_the_model_that_wrote_it(place):
 def test_a_model_that_cannot_go_on(place):
     """Where no model can go on the answer fails with advice, its text is kept, and what was used is counted."""
 
-    class Simple:
-        name = "simple"
-        citing = False
-
-        def warm_up(self):
-            pass
-
-        async def stream(self, request):
-            yield Text("Anew.")
-            yield Stop("stop")
-
     whole = answered(place())
     rag = place()
-    rag = RAGPipeline(Simple(), rag.embeddings, rag.vectorstore, home=rag.home)
+    rag = RAGPipeline(Simple([Text("Anew."), Stop("stop")]), rag.embeddings, rag.vectorstore, home=rag.home)
     answer = resumed(rag, broken_off(journal(rag), whole.events[:9]))
     assert answer.status == "failed" and "cannot go on" in answer.events[-1].message
     assert ANSWER.startswith(answer.text) and answer.text
