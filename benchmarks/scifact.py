@@ -2,8 +2,10 @@
 milliseconds that a stage costs. The row “the default” is `rag.evaluate` on the pipeline as it ships, whose
 milliseconds are those from the question to the passages in their final order.
 
-Reads the BEIR folder given as the argument (corpus.jsonl, queries.jsonl, qrels/test.tsv), by default
-../shared/eval/scifact; says so and ends well if it is not there. Embedding takes minutes the first time and
+    python benchmarks/scifact.py [FOLDER] [--cross-encoder FOLDER_OR_NAME]
+
+Reads the BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv), by default ../shared/eval/scifact; says so
+and ends well if it is not there. A cross-encoder is compared if one is given. Embedding takes minutes the first time and
 is kept in build/bench. Published figures to compare with: all-MiniLM-L6-v2 0.645 nDCG@10 (MTEB), BM25 0.665
 (BEIR), bge-base-en-v1.5 0.740 (MTEB).
 
@@ -15,20 +17,21 @@ on the fifth is averaged over the five. Nothing else was chosen here.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sqlite3
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from math import log2
 from pathlib import Path
 
 from ragnb import Document, RAGPipeline
 from ragnb.documents import Hit
+from ragnb.evaluation.ranking import scores
 from ragnb.rerankers.base import Reranker, as_ranking
 from ragnb.rerankers.chain import Chain
+from ragnb.rerankers.cross_encoder import CrossEncoderReranker
 from ragnb.rerankers.late_interaction import LateInteractionReranker
 from ragnb.rerankers.similarity import Diversity, WithoutRepeats
 from ragnb.vectorstores.base import IndexInfo
@@ -39,7 +42,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "eval" / "scifact"
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared" / "eval" / "scifact")
+    parser.add_argument("--cross-encoder", metavar="FOLDER_OR_NAME")
+    options = parser.parse_args()
+    folder: Path = options.folder
     if not (folder / "corpus.jsonl").exists():
         print(f"SciFact: skipped, {folder} is not there (pass the BEIR folder as the argument).")
         return
@@ -106,6 +113,13 @@ def main() -> None:
         ("late of 20, then without repeats", WithoutRepeats(rag.embeddings)),
     ):
         tell(name, reranked(Chain([late, other]), 20), relevant)
+    if options.cross_encoder:
+        cross = CrossEncoderReranker(options.cross_encoder, budget=600)
+        cross.warm_up()
+        only = CrossEncoderReranker(options.cross_encoder, share=1, budget=600)
+        tell("cross-encoder of the best 20", reranked(cross, 20), relevant)
+        tell("cross-encoder alone (share 1) of 20", reranked(only, 20), relevant)
+        tell("late of 20, then cross-encoder", reranked(Chain([late, cross]), 20), relevant)
     disk(rag, corpus_size=len(rag.vectorstore))
     cross_validated(rag, reranked, relevant)
     rag.close()
@@ -125,9 +139,7 @@ def cross_validated(rag: RAGPipeline, reranked: Callable, relevant: dict[str, di
     by_share = {}
     for share in shares:
         ranked, _ = reranked(LateInteractionReranker(rag.embeddings, share=share, budget=600), 20)
-        by_share[share] = [
-            ndcg(r[:100], judged) for r, judged in zip(ranked, relevant.values(), strict=True)
-        ]
+        by_share[share] = [each["nDCG@10"] for each in measured(ranked, relevant)]
     print("\nby share of late interaction (of 20): ", end="")
     print(", ".join(f"{share:g} {statistics.mean(gains):.4f}" for share, gains in by_share.items()))
     held, chosen = [], []
@@ -138,27 +150,23 @@ def cross_validated(rag: RAGPipeline, reranked: Callable, relevant: dict[str, di
     print(f"out of fold, the share chosen by the other four ({chosen}): {statistics.mean(held):.4f}")
 
 
-def tell(name: str, measured: tuple[list[list[str]], float], relevant: dict[str, dict[str, int]]) -> None:
-    ranked, milliseconds = measured
-    gains, recalls = [], []
-    for found, judged in zip(ranked, relevant.values(), strict=True):
-        best = list(dict.fromkeys(found))[:100]
-        gains.append(ndcg(best, judged))
-        recalls.append(len(judged.keys() & set(best)) / len(judged))
+def tell(name: str, ranked: tuple[list[list[str]], float], relevant: dict[str, dict[str, int]]) -> None:
+    rankings, milliseconds = ranked
+    each = measured(rankings, relevant)
+    ndcg, recall = (statistics.mean(one[metric] for one in each) for metric in ("nDCG@10", "recall@100"))
     cost = f"{milliseconds:8.1f}" if milliseconds else ""
-    print(f"{name:46} {statistics.mean(gains):.4f}   {statistics.mean(recalls):.4f}    {cost}")
+    print(f"{name:46} {ndcg:.4f}   {recall:.4f}    {cost}")
+
+
+def measured(ranked: list[list[str]], relevant: dict[str, dict[str, int]]) -> list[dict[str, float]]:
+    """The measures of each query's documents."""
+    best = {query: list(dict.fromkeys(found))[:100] for query, found in zip(relevant, ranked, strict=True)}
+    return list(scores(best, relevant, [100]).values())
 
 
 def sources(hits: Sequence[Hit]) -> list[str]:
     """The documents of some hits, each once, in their order."""
     return list(dict.fromkeys(hit.chunk.source for hit in hits))
-
-
-def ndcg(ranked: list[str], judged: dict[str, int], depth: int = 10) -> float:
-    """Normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002), linear gains."""
-    found = sum(judged.get(document, 0) / log2(rank + 2) for rank, document in enumerate(ranked[:depth]))
-    best = sorted(judged.values(), reverse=True)[:depth]
-    return found / sum(gain / log2(rank + 2) for rank, gain in enumerate(best))
 
 
 if __name__ == "__main__":
