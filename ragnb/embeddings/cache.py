@@ -126,6 +126,14 @@ class CachedEmbeddings:
         kept = self._read_rows("tokens", list(keys), column="x''")
         return [text for key, text in keys.items() if key not in kept]
 
+    def mostly_without_tokens(self, texts: int) -> bool:
+        """Whether token vectors are wanted and kept for less than half of so many texts; told at once."""
+        if not (self.tokens and isinstance(self.inner, TokenEmbeddings)):
+            return False
+        counted = "SELECT count(*) FROM tokens"
+        kept = self._with_database(lambda database: int(database.execute(counted).fetchone()[0]))
+        return 2 * kept < texts
+
     def forget_tokens(self, texts: Collection[str]) -> None:
         """Delete the token vectors of texts that left the index: they take 15 times what its own vector
         takes, which stays."""

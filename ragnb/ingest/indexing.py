@@ -74,6 +74,7 @@ class Indexer:
                     with without_old_tokens(self.store, self.embeddings, name):
                         self.store.remove(name)
                     tally.report.removed.append(name)
+                self._add_token_vectors(tally)
         tally.report.cache_hits = self.embeddings.hits - hits
         return tally.report
 
@@ -96,6 +97,23 @@ class Indexer:
                 if self.stop.is_set():
                     return None
             return self.embeddings.prepared(texts)
+
+    def _add_token_vectors(self, tally: Tally) -> None:
+        """Make those of an index that was made without. One that has most of them is not read for the rest:
+        they are made when a question needs them."""
+        known = self.store.documents()
+        if not self.embeddings.mostly_without_tokens(sum(stored.chunks for stored in known.values())):
+            return
+        with tally.timed("embed"):
+            for name in known:
+                chunks = self.store.chunks(name)
+                new = self.embeddings.without_tokens(chunk.searched_text for chunk in chunks)
+                for start in range(0, len(new), _FIRST_WINDOW):
+                    if self.stop.is_set():
+                        return
+                    part = new[start : start + _FIRST_WINDOW]
+                    self.embeddings.make_token_vectors(part)
+                    tally.embedded(len(part))
 
 
 @dataclass

@@ -71,6 +71,26 @@ def test_token_vectors_leave_with_their_passage(minilm, tmp_path):
     rag.close()
 
 
+def test_an_index_gets_its_token_vectors(minilm, tmp_path):
+    """Where an index was made without token vectors, the next ingest makes those of all its passages."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    texts = [f"Text {name} of the train." for name in "abc"]
+    for text in texts:
+        (folder / f"{text.split()[1]}.txt").write_text(text)
+    options = {"llm": "extractive", "embeddings": minilm, "home": tmp_path / "home", "contextual": False}
+    before = RAGPipeline(**options, reranker="none")
+    before.ingest(folder)
+    before.close()
+    rag = RAGPipeline(**options)
+    assert rag.embeddings.token_vectors(texts) == {}
+    report = rag.ingest(folder / "a.txt")
+    assert (len(report.unchanged), report.chunks) == (1, 0)
+    assert rag.embeddings.token_vectors(texts).keys() == set(texts)
+    assert not rag.embeddings.mostly_without_tokens(len(texts))
+    rag.close()
+
+
 def test_the_same_text_is_there_once(minilm):
     """Adding a text again changes nothing."""
     rag = RAGPipeline(llm="extractive", embeddings=minilm, home=None)
