@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
-from weakref import finalize
 
 import numpy as np
 
+from ragnb.database import Database, delete, is_damage
 from ragnb.embeddings.base import Embeddings, TokenEmbeddings, Vectors
 from ragnb.embeddings.tokens import pack, unpack
-
-T = TypeVar("T")
 
 _SLICE = 128  # texts embedded before they are written: what is done survives an interrupt
 
@@ -37,9 +32,7 @@ class CachedEmbeddings:
         self.hits = 0
         self.misses = 0
         self._lock = threading.Lock()
-        self._path = path
-        self._database: sqlite3.Connection | None = None
-        self._pid = 0
+        self._database = Database(path, _connect, _recover)
 
     def __repr__(self) -> str:
         return f"CachedEmbeddings({self.inner!r})"
@@ -131,7 +124,7 @@ class CachedEmbeddings:
         if not (self.tokens and isinstance(self.inner, TokenEmbeddings)):
             return False
         counted = "SELECT count(*) FROM tokens"
-        kept = self._with_database(lambda database: int(database.execute(counted).fetchone()[0]))
+        kept = self._database.do(lambda database: int(database.execute(counted).fetchone()[0]))
         return 2 * kept < texts
 
     def forget_tokens(self, texts: Collection[str]) -> None:
@@ -144,7 +137,7 @@ class CachedEmbeddings:
                 database.executemany("DELETE FROM tokens WHERE key = ?", keys)
 
         if keys:
-            self._with_database(delete)
+            self._database.do(delete)
 
     def embed_query_tokens(self, text: str) -> Vectors:
         """The unit vectors of a question's tokens, shape ``(tokens, width)``."""
@@ -191,49 +184,27 @@ class CachedEmbeddings:
                 found |= database.execute(sql, part)
             return found
 
-        return self._with_database(read)
+        return self._database.do(read)
 
     def _write_rows(self, table: str, rows: dict[bytes, bytes]) -> None:
         def write(database: sqlite3.Connection) -> None:
             with database:
                 database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows.items())
 
-        self._with_database(write)
+        self._database.do(write)
 
-    def _with_database(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            if self._pid != os.getpid():
-                self._database = None  # a connection does not live through a fork
-            try:
-                return work(self._opened())
-            except (sqlite3.Error, OSError) as error:
-                if self._path is None:
-                    raise
-                told = self._recover(self._path, error)
-                result = work(self._opened())
-        warnings.warn(told, stacklevel=4)
-        return result
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._database is None:
-            self._database = _connect(self._path)
-            self._pid = os.getpid()
-            finalize(self, self._database.close)
-        return self._database
-
-    def _recover(self, path: Path, error: Exception) -> str:
-        """Move a damaged file aside, or do without a file; says which."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-        if type(error) is sqlite3.DatabaseError:  # its subclasses are for everything but damage
-            aside = path.with_suffix(".damaged")
-            path.replace(aside)
-            for log in ("-wal", "-shm"):
-                path.with_name(path.name + log).unlink(missing_ok=True)
-            return f"The embedding cache was damaged; it is moved to {aside}, and a new one is begun."
-        self._path = None
-        return f"The embedding cache {path} cannot be used ({error}); vectors are kept in memory for now."
+def _recover(path: Path, error: Exception) -> tuple[Path | None, str]:
+    """Move a damaged file aside, or do without a file."""
+    if not is_damage(error):
+        return (
+            None,
+            f"The embedding cache {path} cannot be used ({error}); vectors are kept in memory for now.",
+        )
+    aside = path.with_suffix(".damaged")
+    path.replace(aside)
+    delete(path)
+    return path, f"The embedding cache was damaged; it is moved to {aside}, and a new one is begun."
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

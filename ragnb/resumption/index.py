@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-from weakref import finalize
+from typing import Any
 
+from ragnb.database import Database, delete, is_damage
 from ragnb.resumption.listing import Entry
-
-T = TypeVar("T")
 
 _VERSION = 2  # another one is begun anew
 _COLUMNS = "id, key, question, status, started, ended, cost, input_tokens, output_tokens, size, chat"
@@ -27,36 +24,37 @@ class Index:
     anew, empty: in its file, else in memory."""
 
     def __init__(self, path: Path) -> None:
-        self._path: Path | None = path
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        self._pid = 0
-        self.begun = 0  # how often it was begun anew
+        self._database = Database(path, _connect, _recover)
+
+    @property
+    def begun(self) -> int:
+        """How often it was begun anew."""
+        return self._database.begun
 
     def entries(self) -> list[Entry]:
         """All, oldest first."""
-        return self._do(
+        return self._database.do(
             lambda db: [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM answers ORDER BY id")]
         )
 
     def open_entries(self) -> list[Entry]:
         """Those without an end."""
         chosen = f"SELECT {_COLUMNS} FROM answers WHERE status IN ('running', 'interrupted')"
-        return self._do(lambda db: [_entry(row) for row in db.execute(chosen)])
+        return self._database.do(lambda db: [_entry(row) for row in db.execute(chosen)])
 
     def ids(self) -> set[str]:
-        return self._do(lambda db: {row[0] for row in db.execute("SELECT id FROM answers")})
+        return self._database.do(lambda db: {row[0] for row in db.execute("SELECT id FROM answers")})
 
     def latest(self, key: str) -> Entry | None:
         """The youngest answer with that key."""
         chosen = f"SELECT {_COLUMNS} FROM answers WHERE key = ? ORDER BY id DESC LIMIT 1"
-        row = self._do(lambda db: db.execute(chosen, (key,)).fetchone())
+        row = self._database.do(lambda db: db.execute(chosen, (key,)).fetchone())
         return _entry(row) if row else None
 
     def turns(self, chat: str) -> list[Entry]:
         """Those of a chat, oldest first."""
         chosen = f"SELECT {_COLUMNS} FROM answers WHERE chat = ? AND chat != '' ORDER BY id"
-        return self._do(lambda db: [_entry(row) for row in db.execute(chosen, (chat,))])
+        return self._database.do(lambda db: [_entry(row) for row in db.execute(chosen, (chat,))])
 
     def put(self, entries: Iterable[Entry]) -> None:
         rows = [_row(entry) for entry in entries]
@@ -66,7 +64,7 @@ class Index:
                 database.executemany(f"INSERT OR REPLACE INTO answers VALUES ({','.join('?' * 11)})", rows)
 
         if rows:
-            self._do(write)
+            self._database.do(write)
 
     def drop(self, ids: Iterable[str]) -> None:
         rows = [(one,) for one in ids]
@@ -76,45 +74,19 @@ class Index:
                 database.executemany("DELETE FROM answers WHERE id = ?", rows)
 
         if rows:
-            self._do(write)
+            self._database.do(write)
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            if self._pid != os.getpid():
-                self._database = None  # a connection does not live through a fork
-            try:
-                return work(self._opened())
-            except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-                if self._path is None:
-                    raise
-                self._begin_anew(self._path, error)
-                return work(self._opened())
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._database is None:
-            self._database = _connect(self._path)
-            self._pid = os.getpid()
-            finalize(self, self._database.close)
-        return self._database
-
-    def _begin_anew(self, path: Path, error: Exception) -> None:
-        self.begun += 1
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-        is_damaged = type(error) in (
-            sqlite3.DatabaseError,
-            ValueError,
-            TypeError,
-        )  # the subclasses are for all else
-        try:
-            if not is_damaged:
-                raise error
-            for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-                path.with_name(name).unlink(missing_ok=True)
-            self._opened()
-        except (sqlite3.Error, OSError):
-            self._path = None
+def _recover(path: Path, error: Exception) -> tuple[Path | None, str]:
+    """Begin a damaged file anew; where it cannot be written, do without."""
+    try:
+        if not is_damage(error):
+            raise error
+        delete(path)
+        _connect(path).close()
+    except (sqlite3.Error, OSError):
+        return None, ""
+    return path, ""
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

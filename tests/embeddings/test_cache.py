@@ -104,7 +104,7 @@ def test_damage_within_the_file(tmp_path):
     texts = [f"text {n}" for n in range(3000)]
     cache = CachedEmbeddings(Counting(), path)
     cache.embed_documents(texts)
-    cache._with_database(lambda database: database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    cache._database.do(lambda database: database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     cache._database.close()
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xff" * (len(content) - 8192)
