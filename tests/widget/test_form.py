@@ -59,11 +59,11 @@ def test_questions_reuse_the_cell(live):
     """One question after another is shown by one widget below the box; all are in the record."""
     form, rag, _ = live(answer=ANSWER)
     form.record = Handle()
-    assert form.view.children == (form.box,)
+    assert form.turns.children == ()
     send(form, "How are refunds paid?")
     assert ANSWER.split(" [")[0] in form.record.updates.get(timeout=60)["text/plain"]
     first = form.answer
-    assert form.view.children == (form.box, first)
+    assert form.turns.children == (first,)
     send(form, "And dogs?", k=1)
     shown = form.record.updates.get(timeout=60)
     assert form.answer is first and first.answer is rag.answers()[-1]
