@@ -16,7 +16,7 @@ class Retry:
 
     ``attempts`` counts anew whenever an attempt brought more of the answer. ``initial`` and ``maximum``
     bound one wait, ``budget`` all the time that one answer loses to faults: from each fault to the next
-    piece of text, waits included. After ``failures`` calls in a row that brought nothing, a provider is
+    piece of text, waits included. After ``failures`` calls in a row that brought nothing, a model is
     left alone for ``cooldown``, as long as there is another model. All times are in seconds. See Brooker,
     "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
     """

@@ -15,6 +15,7 @@ from ragnb.llms.openai import OpenAILLM
 from ragnb.resumption.deployments import Deployments
 from ragnb.resumption.policy import Retry
 from ragnb.resumption.resilience import Resilience
+from ragnb.routing.hedging import Hedge, Hedging
 from ragnb.simulator import Cut, Simulator, Status
 from tests.conftest import hits
 from tests.resumption.provider import text
@@ -164,3 +165,12 @@ async def test_in_parallel_they_share(n=40):
         assert {text(log) for log in logs} == {WORDS}
         assert len(one.requests) + len(two.requests) == n + 1
         await llm.aclose()
+
+
+async def test_a_late_request_is_made_again_with_the_other_key():
+    """The second of two hedged requests goes to the key that is not busy."""
+    keys = Key(), Key()
+    keys[0].gate.clear()
+    care = Resilience(CARE.retry, hedging=Hedging(Hedge(share=1.0, after=0.0)))
+    assert text(await answered(Deployments(keys), care)) == WORDS
+    assert asked(*keys) == [1, 1]

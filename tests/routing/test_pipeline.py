@@ -12,6 +12,7 @@ from ragnb.llms.openai import OpenAILLM
 from ragnb.llms.price import Price
 from ragnb.pipeline import RAGPipeline
 from ragnb.resumption.deployments import Deployments
+from ragnb.resumption.ladder import Ladder
 from ragnb.resumption.policy import Retry
 from ragnb.routing.budgets import Allowance, Budget
 from ragnb.routing.tiers import Tier
@@ -154,3 +155,17 @@ def test_prices_of_ones_own(minilm, prices, cost):
     assert answer.cost == (
         pytest.approx((used.input_tokens + 2 * used.output_tokens) / 1e6) if cost else None
     )
+
+
+def test_the_ladder_is_the_pipelines(tiered):
+    """A pipeline follows the ladder that it is given."""
+    rag, small, large = tiered(
+        lambda signals: "small", small=[Status(503)], ladder=Ladder(overloaded="another")
+    )
+    assert ask(rag).text == "large"
+    assert (len(small.requests), len(large.requests)) == (1, 1)
+    rag, small, large = tiered(
+        lambda signals: "small", small=[Status(503)], ladder=Ladder(overloaded="stop")
+    )
+    assert ask(rag).last(Failed).fault == "overloaded"
+    assert (len(small.requests), len(large.requests)) == (1, 0)
