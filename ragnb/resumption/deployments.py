@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import cast
 
 from ragnb.errors import ConfigurationError, ProviderError
-from ragnb.llms.base import LLM, Continuing, Delta, Partial, Request, Strategy, Text
+from ragnb.llms.base import LLM, Connecting, Continuing, Delta, Partial, Request, Strategy, Text
 from ragnb.llms.price import Price
 from ragnb.providers.faults import OF_KEY, PASSING
 
@@ -80,6 +80,13 @@ class Deployments:
     def warm_up(self) -> None:
         self._first.warm_up()
 
+    def connect(self) -> None:
+        """Begin to open a connection of the one that is next; see `ragnb.llms.base.Connecting`."""
+        with self._lock:
+            asked = self._next()
+        if isinstance(asked.llm, Connecting):
+            asked.llm.connect()
+
     def strategies(self, partial: Partial) -> tuple[Strategy, ...]:
         """How the model can go on with this text; see `ragnb.llms.base.Continuing`."""
         return self._first.strategies(partial) if isinstance(self._first, Continuing) else ()
@@ -115,11 +122,14 @@ class Deployments:
 
     def _taken(self) -> _Deployment:
         with self._lock:
-            now = self._clock()
-            one = min(self._all, key=lambda one: (max(0.0, one.until - now), one.busy, one.asked))
+            one = self._next()
             one.busy += 1
             one.asked += 1
             return one
+
+    def _next(self) -> _Deployment:
+        now = self._clock()
+        return min(self._all, key=lambda one: (max(0.0, one.until - now), one.busy, one.asked))
 
 
 class _Deployment:

@@ -13,6 +13,7 @@ from ragnb.llms.base import Connecting, Request, Stop
 from ragnb.llms.openai import OpenAILLM
 from ragnb.pipeline import RAGPipeline
 from ragnb.providers import clients
+from ragnb.resumption.deployments import Deployments
 from ragnb.simulator import Cut, Simulator
 
 KINDS = {"chat": OpenAILLM, "responses": OpenAILLM, "messages": AnthropicLLM}
@@ -89,6 +90,19 @@ async def test_opened_once(model, monkeypatch):
     assert llm._clients._opening
     await opened(llm)
     await llm.aclose()
+
+
+async def test_the_deployment_that_is_next():
+    """Of several keys, the one that will be asked has its connection opened."""
+    with Counting("It is so.") as first, Counting("It is so.") as second:
+        llms = [OpenAILLM("m", base_url=sim.url, api_key="test") for sim in (first, second)]
+        llm = Deployments(llms)
+        await read(llm)
+        llm.connect()
+        assert [bool(one._clients._opening) for one in llms] == [False, True]
+        await asyncio.gather(*llms[1]._clients._opening.values())
+        assert (first.accepted, second.accepted) == (1, 1)
+        await llm.aclose()
 
 
 async def test_what_fails_is_told_by_the_request(model, monkeypatch):
