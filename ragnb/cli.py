@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ragnb import __version__
 from ragnb.display import terminal
@@ -13,7 +14,7 @@ from ragnb.pipeline import RAGPipeline
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if it did what was asked, 1 if not."""
+    """Run a command; 0 if it did what was asked, 1 if not; a report has a status of its own."""
     asked = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = asked.run
     try:
@@ -67,6 +68,33 @@ def _answers(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _report(asked: argparse.Namespace) -> int:
+    from ragnb.reports import command
+
+    given = {
+        "questions": asked.questions,
+        "corpus": asked.corpus,
+        "output": asked.output,
+        "run": asked.run_id,
+        "home": asked.home,
+        "llm": asked.llm,
+        "fallback": asked.fallback,
+        "embeddings": asked.embeddings,
+        "vectorstore": asked.store,
+        "budget": asked.budget,
+        "k": asked.k,
+        "concurrency": asked.concurrency,
+        "alerts": asked.alert,
+    }
+    parameters = {**given, **dict(map(command.parameter, asked.parameter))}
+    try:
+        notebook = Path(asked.notebook) if asked.notebook else command.template()
+        return command.execute(notebook, Path(asked.output), parameters, asked.kernel)
+    except RagnbError as error:
+        print(f"ragnb: {error}", file=sys.stderr)
+        return 2
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ragnb", description="Ask questions of your documents; every claim is cited."
@@ -106,7 +134,35 @@ def _parser() -> argparse.ArgumentParser:
     answers = commands.add_parser("answers", help="list the answers in the journal, oldest first")
     answers.set_defaults(run=_answers)
 
-    for command in (ingest, documents, remove, move, ask, resume, answers):
+    report = commands.add_parser(
+        "report",
+        help="answer every question of a file, for a scheduler",
+        description="Ends with 0 if every question was answered, 1 if not or a threshold was passed, 2 if "
+        "it could not run. Started again with the same run id, it pays nothing twice.",
+    )
+    report.add_argument("questions", metavar="QUESTIONS", help="JSON Lines, a question each")
+    report.add_argument("-o", "--output", required=True, metavar="OUT", help="the folder for the report")
+    report.add_argument(
+        "--corpus", action="append", default=[], help="what to ingest first; may be repeated"
+    )
+    report.add_argument(
+        "--run", dest="run_id", default="", metavar="ID", help="the run (QUESTIONS and the day)"
+    )
+    report.add_argument("--llm", help="such as openai:gpt-4.1-mini; the default needs no key")
+    report.add_argument(
+        "--fallback", action="append", default=[], help="a model that goes on; may be repeated"
+    )
+    report.add_argument("--embeddings", help="such as openai:text-embedding-3-small")
+    report.add_argument("--budget", type=float, help="the most that the run may cost, in USD")
+    report.add_argument("-k", type=int, default=5, help="passages given to the model (%(default)s)")
+    report.add_argument("--concurrency", type=int, default=8, help="questions at once (%(default)s)")
+    report.add_argument("--alert", action="append", default=[], help="a threshold, such as 'failed > 5%%'")
+    report.add_argument("--notebook", help="a copy of the report's notebook, changed as you like")
+    report.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    report.add_argument("--kernel", help="the Jupyter kernel to run in (the notebook's)")
+    report.set_defaults(run=_report)
+
+    for command in (ingest, documents, remove, move, ask, resume, answers, report):
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
         command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser

@@ -66,6 +66,14 @@ class JournalError(RagnbError):
     """The journal cannot be written, or an answer in it cannot be read."""
 
 
+class RunInUseError(RagnbError):
+    """A run of a report with this id is under way."""
+
+
+class UnansweredError(RagnbError):
+    """A report was made, but a question has no answer, or a threshold was passed."""
+
+
 class EmbeddingMismatchError(RagnbError):
     """The index was made with another embedding model."""
 

@@ -32,6 +32,8 @@ from ragnb.ingest.plan import as_documents
 from ragnb.ingest.report import IngestReport
 from ragnb.llms.base import LLM
 from ragnb.llms.price import Price
+from ragnb.reports import running as reporting
+from ragnb.reports.report import Report
 from ragnb.rerankers.base import Reranker
 from ragnb.resumption.journal import Journal
 from ragnb.resumption.ladder import Ladder
@@ -388,6 +390,46 @@ class RAGPipeline(Askable):
             concurrency=concurrency,
         )
 
+    async def areport(
+        self,
+        questions: running.Given,
+        *,
+        run: str = "",
+        corpus: str | Path | Iterable[str | Path] = (),
+        output: str | Path | None = None,
+        k: int | None = None,
+        concurrency: int = 8,
+        alerts: Iterable[str] = (),
+    ) -> Report:
+        """Ingest what is new in ``corpus``, answer every question of a file or a list, and tell what came
+        of it; see `Report`.
+
+        ``run`` names the run; without one it is the file's name and the day. A run that was interrupted,
+        however it ended, and is started again with its id takes over what is finished and goes on with what
+        broke off. A question is asked again only if it, the settings, or the passages found for it have
+        changed. A new run tells what changed since the last one of the same file's name.
+
+        ``output`` is a folder for ``report.html``, ``report.md`` and ``report.jsonl``. ``concurrency``
+        questions are asked at once. ``alerts`` are thresholds, such as ``"cost > 0.50"``, ``"failed > 5%"``
+        or ``"citation recall < 0.8"``.
+
+        Raises `RunInUseError` while another process does this run, and `InvalidInputError` for what cannot
+        be used, before anything is asked. What would end every answer, such as a wrong key, is raised where
+        it leaves none; else the report tells it.
+        """
+        return await reporting.report(
+            self._answering,
+            self.home,
+            questions,
+            lambda paths: self.aingest(*paths),
+            run=run,
+            corpus=corpus,
+            output=output,
+            k=self.k if k is None else checked_k(k),
+            concurrency=concurrency,
+            thresholds=alerts,
+        )
+
     async def apropose_questions(
         self, n: int = 20, *, llm: LLM | str | None = None, seed: int = 0
     ) -> QuestionList:
@@ -406,6 +448,7 @@ class RAGPipeline(Askable):
 
     evaluate = plain(aevaluate)
     propose_questions = plain(apropose_questions)
+    report = plain(areport)
     ingest = plain(aingest)
     add = plain(aadd)
     remove = plain(aremove)

@@ -39,7 +39,7 @@ _BAR = "display:inline-block;height:0.6em;border-radius:2px;background-color:#46
 
 def html(answer: Answer) -> str:
     """The card: question, text, trouble, sources, and where the time and the money went."""
-    anchor = _anchor(answer)
+    anchor = anchor_of(answer)
     text = to_html(answer.text, answer.citations, words.seams(answer), anchor=anchor)
     question = escape(words.question(answer))
     parts = [
@@ -48,7 +48,7 @@ def html(answer: Answer) -> str:
         f'<div class="ragnb-text" dir="auto" style="{_TEXT}">{text}</div>' if text else "",
         *(_sentence("ragnb-note", note) for note in words.notes(answer)),
         _status(answer),
-        _sources(answer, anchor),
+        sources(answer, anchor),
         _facts(answer),
     ]
     # What is left to MathJax would take prices for formulas, and a formula may hold a link.
@@ -56,8 +56,8 @@ def html(answer: Answer) -> str:
     return readable(f'<div {role} style="{_CARD}">{"".join(parts)}</div>')
 
 
-def _anchor(answer: Answer) -> str:
-    """What the ids of this card begin with: the same each time that the same is shown."""
+def anchor_of(answer: Answer) -> str:
+    """What the ids of this answer's card begin with: the same each time that the same is shown."""
     return f"ragnb-{sha256(repr((answer.question, answer.text)).encode()).hexdigest()[:8]}"
 
 
@@ -72,7 +72,8 @@ def _status(answer: Answer) -> str:
     return _sentence("ragnb-status", state, _QUIET if answer.status == "running" else _TROUBLE)
 
 
-def _sources(answer: Answer, anchor: str) -> str:
+def sources(answer: Answer, anchor: str) -> str:
+    """The sources, each to be opened: first those that are cited, then what else was found."""
     every = words.sources(answer)
     # While there is nothing to read yet, the sources are it.
     is_waiting = answer.status == "running" and not answer.text

@@ -141,6 +141,11 @@ def status(answer: Answer) -> str:
     return f"{found}; waiting for {routed.model} …" if routed else f"{found} …"
 
 
+def lost(fault: str) -> str:
+    """What happened to a stream, in two or three words."""
+    return _LOST.get(fault, "stream interrupted")
+
+
 def trying_again(event: Retrying) -> str:
     """What failed, and when it is tried again."""
     when = f"in {seconds(event.wait)} " if event.wait else ""

@@ -14,7 +14,7 @@ from ragnb.resumption.policy import Retry
 from ragnb.resumption.resilience import Resilience
 from ragnb.routing.budgets import Accounts
 
-_HOPELESS = ("authentication", "not_found", "quota")
+HOPELESS = ("authentication", "not_found", "quota")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +38,5 @@ class Asker:
 def check(answer: Answer) -> None:
     """Raise what ended an answer if it will end all others too: a wrong key, no such model, no credit."""
     failed = answer.last(Failed)
-    if failed is not None and failed.fault in _HOPELESS:
+    if failed is not None and failed.fault in HOPELESS:
         raise from_failure(failed.error, failed.message, failed.advice, failed.fault)

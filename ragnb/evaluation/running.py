@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ragnb.answer import Answer
 from ragnb.answering import Answering
@@ -24,13 +22,11 @@ from ragnb.evaluation.judge import Judge, Verdict
 from ragnb.evaluation.outcome import Outcome, outcome, retrieved
 from ragnb.evaluation.questions import Question, QuestionList, as_questions, read_questions
 from ragnb.evaluation.result import Evaluation
-from ragnb.events import Reranked, Retrieved, Routed, Started
+from ragnb.evaluation.together import each, ended, found_now
+from ragnb.events import Started
 from ragnb.resumption import keys
 
 Given = str | Path | Iterable[Question | Mapping[str, Any] | str]
-
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
 _DEPTH = 100  # documents that BEIR's measures look at
 _PASSAGES = 2  # to be found for each of these: a document may have several
@@ -57,18 +53,24 @@ async def evaluate(
     located = await asyncio.to_thread(_located, engine, questions)
     measures = _Measures(questions, located, [k, _DEPTH] if is_folder else [k])
     # What loads at the first question is not its fault.
-    await _hits(engine, "Is everything there?", 1)
+    await found_now(engine, "Is everything there?", 1)
     await asyncio.to_thread(engine.llm.warm_up)
     bar = ProgressBar("Evaluating", "question")
+
+    def tell(*_: object) -> None:
+        bar.advance(1)
+
     bar.begin(len(questions))
     try:
         if is_folder or retrieval_only:
             depth = _DEPTH * _PASSAGES if is_folder else k
-            found = await _each(questions, lambda one: _hits(engine, one.question, depth), concurrency, bar)
+            found = await each(
+                questions, lambda one: found_now(engine, one.question, depth), concurrency, tell
+            )
             outcomes = await asyncio.to_thread(measures.of_hits, found)
         else:
-            judged = await _each(
-                questions, lambda one: _judged(answering, judge, one, k, key), concurrency, bar
+            judged = await each(
+                questions, lambda one: _judged(answering, judge, one, k, key), concurrency, tell
             )
             outcomes = await asyncio.to_thread(measures.of_answers, judged)
     finally:
@@ -143,60 +145,18 @@ async def _judged(
 
 
 async def _answer(answering: Answering, question: Question, k: int, key: str | None) -> Answer:
-    answer, is_ours = answering.ask(question.question, k, None, key)
-    try:
-        started = answer.first(Started)
-        if started is not None and started.configured != answering.engine.configured:
-            raise InvalidInputError(
-                f"The key {key!r} belongs to an answer of another pipeline: {_named(started.configured)}.",
-                "Use another key for an evaluation of this one.",
-            )
-        async with aclosing(answer.follow()) as events:
-            async for _ in events:
-                pass
-    finally:
-        if is_ours:
-            answer.cancel()
+    taken = answering.ask(question.question, k, None, key)
+    started = taken.answer.first(Started)
+    if started is not None and started.configured != answering.engine.configured:
+        if taken.is_ours:
+            taken.answer.cancel()
+        raise InvalidInputError(
+            f"The key {key!r} belongs to an answer of another pipeline: {_named(started.configured)}.",
+            "Use another key for an evaluation of this one.",
+        )
+    answer = await ended(taken)
     check(answer)
     return answer
-
-
-async def _hits(engine: Engine, question: str, depth: int) -> tuple[tuple[Hit, ...], float]:
-    """What the engine finds for a question, in its final order, and in how many seconds; it is stopped
-    before it calls the model."""
-    begin, hits = time.perf_counter(), tuple[Hit, ...]()
-    async with aclosing(engine.events(question, depth)) as events:
-        async for event in events:
-            if isinstance(event, (Retrieved, Reranked)):
-                hits = event.hits
-            elif isinstance(event, Routed):
-                break
-    return hits, time.perf_counter() - begin
-
-
-async def _each(
-    items: Sequence[ItemT],
-    work: Callable[[ItemT], Awaitable[ResultT]],
-    at_once: int,
-    bar: ProgressBar | None = None,
-) -> list[ResultT]:
-    """The results in the order of the items; the first error ends the others and is raised."""
-    results: dict[int, ResultT] = {}
-    rest: Iterator[tuple[int, ItemT]] = iter(enumerate(items))
-
-    async def one_by_one() -> None:
-        for place, item in rest:
-            results[place] = await work(item)
-            if bar is not None:
-                bar.advance(1)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(items))):
-                group.create_task(one_by_one())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [results[place] for place in range(len(items))]
 
 
 def _named(configured: Mapping[str, str]) -> str:

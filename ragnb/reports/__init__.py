@@ -1,0 +1,1 @@
+"""Reports: every question of a file answered, by a scheduler, again and again; see `RAGPipeline.report`."""
