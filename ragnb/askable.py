@@ -39,7 +39,7 @@ class Askable(ABC):
                     yield event
         finally:
             if is_ours:
-                await _settle(answer)
+                await settle(answer)
 
     async def astream(
         self, question: str, *, k: int | None = None, where: Filter | None = None, key: str | None = None
@@ -134,7 +134,7 @@ class Askable(ABC):
         return self.start(started.question, k=started.k, where=started.where or None)
 
 
-async def _settle(answer: Answer) -> None:
+async def settle(answer: Answer) -> None:
     """Cancel what still runs and wait for the log's end."""
     answer.cancel()
     async with aclosing(answer.follow(len(answer.events))) as rest:

@@ -399,6 +399,7 @@ class RAGPipeline(Askable):
         output: str | Path | None = None,
         k: int | None = None,
         concurrency: int = 8,
+        budget: float | None = None,
         alerts: Iterable[str] = (),
     ) -> Report:
         """Ingest what is new in ``corpus``, answer every question of a file or a list, and tell what came
@@ -410,8 +411,9 @@ class RAGPipeline(Askable):
         changed. A new run tells what changed since the last one of the same file's name.
 
         ``output`` is a folder for ``report.html``, ``report.md`` and ``report.jsonl``. ``concurrency``
-        questions are asked at once. ``alerts`` are thresholds, such as ``"cost > 0.50"``, ``"failed > 5%"``
-        or ``"citation recall < 0.8"``.
+        questions are asked at once. ``budget`` is the most that the run may cost, in USD, earlier starts of
+        it included: what it leaves no money for is not asked. ``alerts`` are thresholds, such as
+        ``"cost > 0.50"``, ``"failed > 5%"`` or ``"citation recall < 0.8"``.
 
         Raises `RunInUseError` while another process does this run, and `InvalidInputError` for what cannot
         be used, before anything is asked. What would end every answer, such as a wrong key, is raised where
@@ -427,6 +429,7 @@ class RAGPipeline(Askable):
             output=output,
             k=self.k if k is None else checked_k(k),
             concurrency=concurrency,
+            budget=budget,
             thresholds=alerts,
         )
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ragnb.answer import Answer
 from ragnb.answering import Taken
+from ragnb.askable import settle
 from ragnb.documents import Hit
 from ragnb.engine import Engine
 from ragnb.events import Reranked, Retrieved, Routed
@@ -52,7 +53,7 @@ async def ended(taken: Taken) -> Answer:
                 pass
     finally:
         if is_ours:
-            answer.cancel()
+            await settle(answer)
     return answer
 
 

@@ -9,44 +9,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ragnb.answer import Answer
 from ragnb.answering import Answering, Taken
 from ragnb.documents import Hit
-from ragnb.errors import RagnbError, from_failure
+from ragnb.errors import InvalidInputError, RagnbError, from_failure
 from ragnb.evaluation.asking import HOPELESS
 from ragnb.evaluation.gold import Located, Locator
 from ragnb.evaluation.questions import Question
 from ragnb.evaluation.together import each, ended, found_now
 from ragnb.events import Failed, Retrieved, Rewritten, Started
-from ragnb.reports.result import Result, not_asked, result
+from ragnb.reports.result import Result, failed, not_asked, result
 from ragnb.resumption import keys
 from ragnb.resumption.listing import Entry
+from ragnb.routing.budgets import Allowance
 
 Tell = Callable[[Result], None]
-
-_NOT_ASKED = "It was not asked"
 
 
 class Asking:
     """Asks the questions of one run."""
 
-    def __init__(self, answering: Answering, run: str, k: int) -> None:
-        self._answering = answering
+    def __init__(self, answering: Answering, run: str, k: int, allowance: Allowance | None = None) -> None:
+        self._answering = answering if allowance is None else _within(answering, allowance)
         self._k = k
         self._prefix = f"report/{run}/"
         self._locator = Locator(answering.engine.retriever.store)
-        self._there = self._latest()
+        before = [one for one in answering.journal.answers().entries if one.key.startswith(self._prefix)]
+        self._there = self._latest(before)
+        if allowance is not None:
+            allowance.settle(0.0, sum(one.cost or 0.0 for one in before))
         self._is_short = False  # of money
         self._end: RagnbError | None = None
         self.taken_over = 0
 
-    def _latest(self) -> dict[str, tuple[int, Entry]]:
+    def _latest(self, before: Sequence[Entry]) -> dict[str, tuple[int, Entry]]:
         """The latest answer of each question that was asked before, and its number."""
         found: dict[str, tuple[int, Entry]] = {}
-        for entry in self._answering.journal.answers().entries:
+        for entry in before:
             question, _, number = entry.key.removeprefix(self._prefix).rpartition("/")
-            if entry.key.startswith(self._prefix) and number.isdecimal():
+            if number.isdecimal():
                 found[question] = (int(number), entry)
         return found
 
@@ -75,7 +78,7 @@ class Asking:
                 elif not any(one.has_answer for one in results):
                     raise self._end
                 else:
-                    results[place] = not_asked(question, f"{_NOT_ASKED}: {self._end.message}")
+                    results[place] = not_asked(question, str(self._end))
                 tell(results[place])
         if self._end is not None and not any(one.has_answer for one in results):
             raise self._end
@@ -83,18 +86,21 @@ class Asking:
 
     async def _one(self, question: Question, alone: bool = False) -> Result:
         if self._end is not None or self._is_short:
-            return not_asked(question, _NOT_ASKED)
+            return not_asked(question)
         located = await asyncio.to_thread(self._locator.locate, question) if question.gold else Located()
-        answer = await ended(await self._taken(question))
-        failed = answer.last(Failed)
-        if failed is not None and failed.error == "BudgetError" and not answer.text:
+        try:
+            answer = await ended(await self._taken(question))
+        except InvalidInputError as error:  # too long, for example: the others are asked all the same
+            return failed(question, str(error))
+        end = answer.last(Failed)
+        if end is not None and end.error == "BudgetError" and not answer.text:
             if not alone:
                 self._is_short = True
-                return not_asked(question, _NOT_ASKED)
-            self._end = from_failure(failed.error, failed.message, failed.advice, failed.fault)
-            return not_asked(question, f"{_NOT_ASKED}: {failed.message} {failed.advice}".strip())
-        if failed is not None and failed.fault in HOPELESS:
-            self._end = from_failure(failed.error, failed.message, failed.advice, failed.fault)
+                return not_asked(question)
+            self._end = from_failure(end.error, end.message, end.advice, end.fault)
+            return not_asked(question, str(self._end))
+        if end is not None and end.fault in HOPELESS:
+            self._end = from_failure(end.error, end.message, end.advice, end.fault)
         return result(question, located, answer)
 
     async def _taken(self, question: Question) -> Taken:
@@ -129,6 +135,11 @@ class Asking:
 
     def _key(self, question: Question, number: int) -> str:
         return f"{self._prefix}{question.id}/{number}"
+
+
+def _within(answering: Answering, allowance: Allowance) -> Answering:
+    engine = answering.engine
+    return Answering(replace(engine, accounts=engine.accounts.within(allowance)), answering.journal)
 
 
 def _texts(hits: Sequence[Hit]) -> set[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ragnb.answer import Answer
 from ragnb.display import words
@@ -104,10 +105,15 @@ def result(question: Question, located: Located, answer: Answer) -> Result:
     )
 
 
-def not_asked(question: Question, reason: str) -> Result:
-    """A question that the run did not come to."""
+def not_asked(question: Question, reason: str = "") -> Result:
+    """A question that the run did not come to, and what ended it."""
     asked = words.readable(question.question)
     return Result(question.id, asked, "not asked", question.kind, reason=words.readable(reason))
+
+
+def failed(question: Question, reason: str) -> Result:
+    """A question that cannot be asked."""
+    return replace(not_asked(question, reason), status="failed")
 
 
 def _trouble(answer: Answer) -> str:

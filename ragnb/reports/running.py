@@ -23,6 +23,7 @@ from ragnb.reports.files import writable
 from ragnb.reports.report import Report
 from ragnb.reports.run import Runs
 from ragnb.reports.telling import Telling
+from ragnb.routing.budgets import Allowance
 
 Ingest = Callable[[Sequence[str | Path]], Awaitable[IngestReport]]
 
@@ -40,12 +41,14 @@ async def report(
     output: str | Path | None,
     k: int,
     concurrency: int,
+    budget: float | None,
     thresholds: Iterable[str],
 ) -> Report:
     """Ask all questions and tell what came of it; see `RAGPipeline.report`."""
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
         raise InvalidInputError(f"concurrency={concurrency!r} is no number of questions.", "Use 1 or more.")
     begin, watched = time.perf_counter(), alerts(thresholds)
+    allowance = None if budget is None else Allowance(budget)
     questions = await asyncio.to_thread(_questions, given)
     name = Path(given).stem if isinstance(given, (str, Path)) else "questions"
     paths = [corpus] if isinstance(corpus, (str, Path)) else list(corpus)
@@ -55,7 +58,7 @@ async def report(
         record = await asyncio.to_thread(held.enter_context, runs.begin(run, name))
         await asyncio.to_thread(_check_there, paths)
         ingested = await ingest(paths) if paths else None
-        asking = Asking(answering, record.run, k)
+        asking = Asking(answering, record.run, k, allowance)
         telling = Telling(len(questions))
         try:
             results = await asking.all(questions, concurrency, telling.tell)

@@ -83,6 +83,12 @@ class Accounts:
         shared = [None if limit is None else Allowance(limit, "the session"), self._budget.run]
         self._shared = [one for one in shared if one is not None]
 
+    def within(self, allowance: Allowance) -> Accounts:
+        """The same, with one more budget that is shared."""
+        copied = Accounts(self.prices, self._budget)
+        copied._shared = [*self._shared, allowance]
+        return copied
+
     def purse(self, spent: float = 0.0) -> Purse:
         """For one answer, which has cost so much already."""
         limit = self._budget.answer
