@@ -86,9 +86,9 @@ def _report(asked: argparse.Namespace) -> int:
         "concurrency": asked.concurrency,
         "alerts": asked.alert,
     }
-    parameters = {**given, **dict(map(command.parameter, asked.parameter))}
+    notebook = Path(asked.notebook) if asked.notebook else command.template()
     try:
-        notebook = Path(asked.notebook) if asked.notebook else command.template()
+        parameters = {**given, **dict(map(command.parameter, asked.parameter))}
         return command.execute(notebook, Path(asked.output), parameters, asked.kernel)
     except RagnbError as error:
         print(f"ragnb: {error}", file=sys.stderr)

@@ -66,6 +66,8 @@ def compare(previous: str, before: Sequence[Result], now: Sequence[Result]) -> C
 
 
 def _change(before: Result, now: Result) -> Change | None:
+    if not (before.has_answer and now.has_answer):
+        return Change(now, before.status) if before.status != now.status else None
     old, new = _names(before), _names(now)
     found = Change(
         now,

@@ -11,6 +11,7 @@ from typing import Any
 
 from ragnb import errors
 from ragnb.errors import ConfigurationError, InvalidInputError, RagnbError, UnansweredError
+from ragnb.evaluation.questions import read_questions
 from ragnb.reports.alerts import alerts
 from ragnb.reports.files import writable, write
 from ragnb.reports.report import PAGE
@@ -47,6 +48,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], kernel:
     papermill, NoSuchKernel = _papermill()
     writable(output)
     alerts(parameters.get("alerts", ()))
+    read_questions(parameters["questions"])
     _check(notebook, parameters, papermill)
     with tempfile.TemporaryDirectory(prefix="ragnb-report-") as folder:
         made = Path(folder, NOTEBOOK)

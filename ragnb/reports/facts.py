@@ -16,6 +16,16 @@ MEANINGS = {
 }
 
 
+def figures(report: Report) -> list[tuple[str, str]]:
+    """What a run took, each a figure and its name."""
+    found = [(words.seconds(report.seconds), "to report" if report.taken_over else "to ask all")]
+    if report.output_tokens:
+        cost = report.cost
+        found.append(("?" if cost is None else words.money(cost), "for all answers"))
+        found.append((f"{report.input_tokens + report.output_tokens:,}", "tokens, in and out"))
+    return found
+
+
 def spent(report: Report) -> list[str]:
     """Time, tokens, money, documents and trouble: what differs between two runs that say the same."""
     began = report.record.began.astimezone()

@@ -26,7 +26,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 main, header { max-width: 56rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.2rem; }
-header p { margin: 0; color: var(--quiet); }
+header p, header div { margin: 0; color: var(--quiet); }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.1rem 0 0.3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 0.6rem; padding-bottom: 0.3rem;
   border-bottom: 1px solid var(--line); }
@@ -57,6 +57,7 @@ def page(report: Report) -> Iterator[str]:
     """The page in pieces, an answer each: a report of thousands is never in memory whole."""
     record = report.record
     title = escape(readable(f"{record.name}: {record.run}" if record.run != record.name else record.run))
+    began = f"{record.began.astimezone():%A, %d %B %Y, %H:%M}"
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -64,7 +65,7 @@ def page(report: Report) -> Iterator[str]:
         '<meta name="generator" content="ragnb">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<header><p>Report</p><h1>{escape(readable(record.name))}</h1>"
-        f"<p>Run {escape(record.run)}</p></header>\n<main>\n"
+        f'<p>Run {escape(record.run)}</p><div class="ragnb-times">{began}</div></header>\n<main>\n'
         f'<section aria-labelledby="summary"><h2 id="summary">Summary</h2>{summary(report)}</section>\n'
         '<section aria-labelledby="contents"><h2 id="contents">Questions</h2>'
         f"{_contents(report)}</section>\n"

@@ -15,7 +15,7 @@ from ragnb.display import words
 from ragnb.evaluation.gold import Located
 from ragnb.evaluation.outcome import outcome
 from ragnb.evaluation.questions import Question
-from ragnb.events import Retrying
+from ragnb.events import Retrying, Used
 
 Status = Literal["answered", "declined", "failed", "not asked"]
 
@@ -98,7 +98,7 @@ def result(question: Question, located: Located, answer: Answer) -> Result:
             total=timing.total,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            cost=answer.cost,
+            cost=answer.cost if answer.last(Used) else 0.0,
             estimated=usage.estimated,
             trouble=_trouble(answer),
         ),

@@ -22,6 +22,8 @@ _COLOURS = {
     "failed": "rgba(201,68,56,0.95)",
     "not asked": "rgba(214,120,30,0.95)",
 }
+_GREY = "rgba(128,128,128,0.6)"
+_BIG = "font-size:1.7em;font-weight:600"
 _TILE = f"border:{_LINE};border-radius:8px;padding:0.5em 1em 0.6em;min-width:7em;border-top:3px solid"
 _BOX = "padding:0.8em 1.1em;margin:0.8em 0;max-width:52em;overflow-wrap:break-word"
 _TROUBLE = "border-left:3px solid rgba(214,120,30,0.9);padding:0.2em 0.8em;margin:0.6em 0"
@@ -32,7 +34,7 @@ _NEW = "color:rgba(46,140,87,0.95);text-decoration:none;font-weight:600"
 def summary(report: Report) -> str:
     """What was asked and what came of it, what needs a look, what it took, what changed."""
     tiles = "".join(
-        f'<div style="{_TILE} {colour}"><b style="font-size:1.7em;font-weight:600">'
+        f'<div style="{_TILE} {colour}"><b style="{_BIG}">'
         f"{report.counts[status]:,}</b><br>{status}<br>"
         f'<small style="opacity:0.75">{facts.MEANINGS[status]}</small></div>'
         for status, colour in _COLOURS.items()
@@ -45,10 +47,21 @@ def summary(report: Report) -> str:
         *(f'<p style="{_TROUBLE}"><b>Threshold passed.</b> {escape(one)}</p>' for one in report.alarms),
         f'<p style="margin:0.6em 0">{said}</p>' if (said := escape(facts.measures(report))) else "",
         _unanswered(report),
-        f'<div class="ragnb-times" style="margin:0.6em 0">{escape(" ".join(facts.spent(report)))}</div>',
+        _spent(report),
         _changes(report),
     ]
     return f'<div class="ragnb-summary">{readable("".join(parts))}</div>'
+
+
+def _spent(report: Report) -> str:
+    """Time, tokens and money. All that differs from run to run is in such elements, and nothing else."""
+    tiles = "".join(
+        f'<span style="{_TILE} {_GREY};display:inline-block;margin:0 0.7em 0.5em 0">'
+        f'<b style="{_BIG}">{value}</b><br>{name}</span> '
+        for value, name in facts.figures(report)
+    )
+    said = escape(" ".join(facts.spent(report)))
+    return f'<div class="ragnb-times">{tiles}<br><span style="{_QUIET}">{said}</span></div>'
 
 
 def _unanswered(report: Report) -> str:
@@ -124,7 +137,8 @@ def section(number: int, result: Result, answer: Answer | None) -> str:
     if answer is not None and answer.text:
         parts.append(card.sources(answer, anchor))
     if took := facts.footer(result):
-        parts.append(f'<div class="ragnb-times" style="{_QUIET}">{escape(" · ".join(took))}</div>')
+        said = escape(" · ".join(took))
+        parts.append(f'<div class="ragnb-times"><span style="{_QUIET}">{said}</span></div>')
     style = f"border:{_LINE};border-left:3px solid {colour};border-radius:6px;{_BOX}"
     role = f'class="ragnb-question mathjax_ignore tex2jax_ignore" id="question-{number}"'
     return readable(f'<div {role} style="{style}">{"".join(parts)}</div>')
