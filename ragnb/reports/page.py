@@ -40,7 +40,7 @@ nav b { display: inline-block; width: 1.4em; font-weight: 600; }
 .not-asked b { color: #d6781e; }
 .ragnb-question { max-width: none !important; scroll-margin-top: 1rem; }
 .ragnb-question:target { background: var(--tint); }
-.ragnb-times { color: var(--quiet); }
+.ragnb-times { color: var(--quiet); } .ragnb-times span { opacity: 1 !important; }
 table { border-collapse: collapse; } th, td { border: 1px solid var(--line); padding: 0.2rem 0.6rem; }
 img { max-width: 100%; }
 footer { color: var(--quiet); font-size: 0.85rem; margin: 3rem auto 2rem; }

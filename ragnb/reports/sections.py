@@ -44,10 +44,10 @@ def summary(report: Report) -> str:
         f'<p style="margin:0.2em 0 0.8em"><b>{len(report):,} questions</b>, answered by '
         f"{escape(facts.configured(report))}.</p>",
         f'<div style="display:flex;flex-wrap:wrap;gap:0.7em;margin:0.6em 0">{tiles}</div>',
+        _spent(report),
+        _unanswered(report),
         *(f'<p style="{_TROUBLE}"><b>Threshold passed.</b> {escape(one)}</p>' for one in report.alarms),
         f'<p style="margin:0.6em 0">{said}</p>' if (said := escape(facts.measures(report))) else "",
-        _unanswered(report),
-        _spent(report),
         _changes(report),
     ]
     return f'<div class="ragnb-summary">{readable("".join(parts))}</div>'
@@ -99,7 +99,7 @@ def _changes(report: Report) -> str:
 def _change(one: Change) -> str:
     said = "".join(f"<br>{escape(line)}" for line in facts.change(one))
     words = "".join(map(_piece, one.pieces))
-    diff = f'<br><span style="{_QUIET}">{words}</span>' if words else ""
+    diff = f'<br><span style="font-size:0.92em">{words}</span>' if words else ""
     return f'<li style="margin:0.5em 0"><b>{escape(one.now.question)}</b>{said}{diff}</li>'
 
 
