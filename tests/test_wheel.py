@@ -14,11 +14,13 @@ from tests.conftest import ROOT
 USE = """
 import ragnb, sys
 from ragnb.answer import Answer
+from ragnb.reports.command import template
 from ragnb.widget.answer import AnswerWidget
 
 assert ragnb.__file__.startswith(sys.argv[1]), ragnb.__file__
 widget = AnswerWidget(Answer.from_jsonl(open(sys.argv[2], "rb").read()))
 state = widget.get_state()
+assert template().read_bytes().startswith(b"{"), template()
 print(len(state["_esm"]), len(state["_css"]), state["events"][0]["type"])
 """
 
@@ -41,10 +43,11 @@ def pip(*arguments, env=None):
 
 
 def test_what_the_wheel_holds(wheel):
-    """The bundle and the style sheets are in it; TypeScript, node's packages and tests are not."""
+    """The bundle, the style sheets and the notebook of reports are in it; TypeScript, node's packages and tests are not."""
     names = zipfile.ZipFile(wheel).namelist()
     assert {"ragnb/widget/static/answer.js", "ragnb/widget/static/answer.css"} <= set(names)
     assert {"ragnb/widget/form.js", "ragnb/widget/form.css", "ragnb/magics/__init__.py"} <= set(names)
+    assert "ragnb/reports/report.ipynb" in names
     assert not [name for name in names if "frontend" in name or name.endswith(".ts") or "/tests/" in name]
 
 

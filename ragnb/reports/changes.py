@@ -14,7 +14,7 @@ from ragnb.reports.result import Result
 Piece = tuple[Literal["same", "gone", "new"], str]
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_MARKER = re.compile(r"\s?\[\d+\]")
+_MARK = re.compile(r"\s?\[\d+\]|\*{1,3}|`{1,3}")  # citations, and what only Markdown means
 _AROUND = 8  # words beside a difference
 
 
@@ -86,9 +86,9 @@ def _names(result: Result) -> dict[str, None]:
 
 
 def difference(before: str, now: str) -> list[Piece]:
-    """The words of two texts, without their citations, in pieces; what both have is shortened, and nothing
-    is left where they are the same."""
-    old, new = (_WORD.findall(" ".join(_MARKER.sub("", text).split())) for text in (before, now))
+    """The words of two texts, without citations and emphasis, in pieces; what both have is shortened, and
+    nothing is left where they are the same."""
+    old, new = (_WORD.findall(" ".join(_MARK.sub("", text).split())) for text in (before, now))
     if old == new:
         return []
     pieces: list[Piece] = []

@@ -75,7 +75,7 @@ def changes(found: Changes) -> str:
             (found.sources, "answer", "rests on other sources" if found.sources == 1 else "rest on others"),
             (len(found.new), "question", "is new" if len(found.new) == 1 else "are new"),
             (len(found.gone), "question", "is gone" if len(found.gone) == 1 else "are gone"),
-            (found.same, "answer", "the same"),
+            (found.same, "answer", "is the same" if found.same == 1 else "are the same"),
         )
         if count
     ]
