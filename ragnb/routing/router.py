@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from ragnb.llms.base import LLM, Request
 from ragnb.routing import calibrated
 from ragnb.routing.calibrated import Calibrated
 from ragnb.routing.hold import Hold
+from ragnb.routing.labels import Evaluated, Labelled, labelled
 from ragnb.routing.signals import signals
 from ragnb.routing.tiers import Tiers
 
@@ -36,7 +38,9 @@ _SAYS = {  # why a larger model is needed, and why a smaller one will do
     "unnamed": ("a name in it was not found", "what it names was found"),
     "words": ("of its length", "of its length"),
     "clauses": ("it asks several things", "it asks one thing"),
+    "apart": ("its parts are found in different documents", "its parts are found together"),
     "figure": ("it asks for a figure", "it asks for no figure"),
+    "number": ("it has a number", "it has no number"),
     "comparison": ("it compares", "it compares nothing"),
     "negation": ("it has a negation", "it has no negation"),
     "reasoning": ("it asks for reasons", "it asks for no reasons"),
@@ -44,7 +48,8 @@ _SAYS = {  # why a larger model is needed, and why a smaller one will do
     "english": ("of its language", "of its language"),
     "context": ("of how much there is to read", "there is not too much to read"),
     "tables": ("the passages have tables", "the passages have no tables"),
-    "in table": ("the best passage is a table", "the best passage is text"),
+    "row": ("the answer may stand in a row of a table", "no row of a table has it"),
+    "row lead": ("a row of a table has more of it than any sentence", "a sentence has what is asked for"),
     "documents": ("the passages are of several documents", "of the documents it is in"),
     "turns": ("of what was said before", "of what was said before"),
 }
@@ -56,16 +61,6 @@ class Decided:
 
     tier: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """The signals of a question, and from 0 to 1 how good the answer of each tier was. ``group`` tells
-    which rows are of the same question, where it was asked several times."""
-
-    signals: Mapping[str, float]
-    quality: Mapping[str, float]
-    group: str = ""
 
 
 class Router:
@@ -88,8 +83,7 @@ class Router:
         *smaller, largest = tiers
         reason = "it is the only one that is able to"
         for tier in smaller:
-            model, fitted = self._models.get(tier) or _default()
-            threshold = fitted if self._given is None else self._given
+            model, threshold = self._of(tier)
             probability = model.probability(signals)
             told = f"with {probability:.0%} probability “{tier}” is as good as the largest one"
             if probability >= threshold:
@@ -97,14 +91,36 @@ class Router:
             reason = f"only {told}: {_why(model, signals, enough=False)}"
         return Decided(largest, reason)
 
-    def fit(self, questions: Iterable[Labelled], *, keep: float = _KEPT) -> Router:
+    def probability(self, signals: Mapping[str, float], tier: str) -> float:
+        """How probable it is that the tier is as good as the largest one, from 0 to 1."""
+        return self._of(tier)[0].probability(signals)
+
+    def _of(self, tier: str) -> tuple[Calibrated, float]:
+        """The model for a tier, and the probability from which on it is asked."""
+        model, fitted = self._models.get(tier) or _default()
+        return model, fitted if self._given is None else self._given
+
+    def fit(
+        self,
+        questions: Iterable[Labelled] | Mapping[str, Evaluated],
+        *,
+        keep: float = _KEPT,
+        measure: str = "",
+    ) -> Router:
         """Learn from questions that every tier has answered, and return itself.
 
+        The easiest way is an evaluation of each tier on the same questions, the largest last:
+        ``Router().fit({"small": one.evaluate(file), "large": other.evaluate(file)})``. ``measure`` says
+        what counts as good, by default what a judge said, else ``correct``. Questions that are labelled
+        otherwise are given as `Labelled`.
+
         The thresholds keep the share ``keep`` of the largest tier's quality, on questions that each model
-        was not fitted on. The largest tier is the last one named. Raises `InvalidInputError` for too few
-        questions, or where there is nothing to learn.
+        was not fitted on. Raises `InvalidInputError` for too few questions, or where there is nothing to
+        learn.
         """
-        rows = list(questions)
+        if not 0 < keep <= 1:
+            raise InvalidInputError(f"keep={keep!r} is no share of a quality.", "Use 0.95, for example.")
+        rows = labelled(questions, measure) if isinstance(questions, Mapping) else list(questions)
         names = list(rows[0].quality) if rows else []
         if len(names) < 2 or any(list(row.quality) != names for row in rows):
             raise InvalidInputError(
@@ -126,18 +142,28 @@ class Router:
 def lowest_threshold(
     probabilities: Sequence[float], own: Sequence[float], best: Sequence[float], keep: float = _KEPT
 ) -> float:
-    """The lowest threshold at which all answers, of the one or of the best, together have that share of the
-    best's quality. ``own`` and ``best`` are the qualities, in the order of the probabilities."""
-    differences: dict[float, float] = {}
-    for probability, small, large in zip(probabilities, own, best, strict=True):
-        differences[probability] = differences.get(probability, 0.0) + small - large
+    """The lowest threshold at which all answers, of the one or of the best, are to be expected to have that
+    share of the best's quality together; 1 where there is none. ``own`` and ``best`` are the qualities, in
+    the order of the probabilities.
+
+    Expected, not counted: which of a hundred questions came out well is chance, and the lowest of many
+    thresholds would be the luckiest one.
+    """
+    differences = [small - large for small, large in zip(own, best, strict=True)]
+    gain = _mean(one for one in differences if one >= 0)
+    loss = _mean(one for one in differences if one < 0)
     reached, threshold = sum(best), 1.0
-    for probability in sorted(differences, reverse=True):
-        reached += differences[probability]
+    for probability, times in sorted(Counter(probabilities).items(), reverse=True):
+        reached += times * (probability * gain + (1 - probability) * loss)
         if reached < keep * sum(best):
             break
         threshold = probability
     return threshold
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0
 
 
 def _why(model: Calibrated, signals: Mapping[str, float], *, enough: bool) -> str:

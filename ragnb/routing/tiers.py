@@ -27,6 +27,12 @@ class Tier:
     window: int | None = None
     lacks: tuple[str, ...] = ()
 
+    def is_able(self, signals: Mapping[str, float], tokens: int, window: int | None) -> bool:
+        """Whether so many tokens fit into its model's window, if that is known, and it lacks nothing that
+        the question has."""
+        fits = tokens <= (window or tokens)
+        return fits and not any(signals.get(lack, 0.0) > 0 for lack in self.lacks)
+
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
@@ -78,8 +84,7 @@ class Tiers:
         found = [
             tier.name
             for tier, model in zip(self.tiers, self.models, strict=True)
-            if tokens <= (windows.of(model) or tokens)
-            and not any(signals.get(lack, 0.0) > 0 for lack in tier.lacks)
+            if tier.is_able(signals, tokens, windows.of(model))
         ]
         return found or list(self.names)
 

@@ -14,9 +14,11 @@ class Windows:
 
     own: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, llm: LLM) -> int | None:
-        """The most tokens that it can read and write; None where that is not known."""
-        return self.own.get(llm.name) or _listed(llm.name)
+    def of(self, llm: LLM | str) -> int | None:
+        """The most tokens that a model, or that of this name, can read and write; None where that is not
+        known."""
+        name = llm if isinstance(llm, str) else llm.name
+        return self.own.get(name) or _listed(name)
 
     def is_larger(self, llm: LLM, other: LLM) -> bool:
         """Whether a model may read what is too long for the other, as far as that is known."""

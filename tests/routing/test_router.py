@@ -246,12 +246,12 @@ def test_what_cannot_be_learned_from(rows, said):
 
 
 def test_the_threshold_keeps_the_quality():
-    """The lowest threshold is where all answers together have the share of the best's quality."""
-    probabilities, own, best = [0.9, 0.8, 0.8, 0.3], [1.0, 1.0, 0.0, 0.0], [1.0] * 4
-    assert lowest_threshold(probabilities, own, best, keep=1.0) == 0.9
-    assert lowest_threshold(probabilities, own, best, keep=0.75) == 0.8
-    assert lowest_threshold(probabilities, own, best, keep=0.5) == 0.3
-    assert lowest_threshold(probabilities, [0.0] * 4, best, keep=1.0) == 1.0
+    """The lowest threshold is where what is expected of all answers is the share of the best's quality."""
+    probabilities, own, best = [1.0, 0.75, 0.75, 0.5], [1.0, 1.0, 0.0, 0.0], [1.0] * 4
+    assert lowest_threshold(probabilities, own, best, keep=1.0) == 1.0
+    assert lowest_threshold(probabilities, own, best, keep=0.875) == 0.75
+    assert lowest_threshold(probabilities, own, best, keep=0.75) == 0.5
+    assert lowest_threshold([0.9] * 4, own, best, keep=1.0) == 1.0
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])

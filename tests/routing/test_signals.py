@@ -70,6 +70,23 @@ def test_the_kind_of_a_question(question, name):
 def test_tables_names_and_turns():
     """Tables among the passages, names that none of them has, and earlier turns are counted."""
     found = of("How many travellers went from Oslo to Brussels?", TABLE, BICYCLES, turns=2)
-    assert (found["tables"], found["in table"], found["unnamed"], found["turns"]) == (0.5, 1.0, 0.0, 2.0)
+    assert (found["tables"], found["unnamed"], found["turns"]) == (0.5, 0.0, 2.0)
     assert of("What does Aurelia in Cabin 9 offer?", REFUNDS)["unnamed"] == 1.0
     assert of("Was kostet ein Fahrrad?", BICYCLES)["english"] == 0.0
+
+
+def test_rows_and_sentences():
+    """Where a row of a table, with its heading, has more of the question than any sentence, it leads."""
+    in_row = of("How many travellers had Oslo – Brussels?", TABLE, BICYCLES)
+    in_text = of("What does a bicycle reservation cost?", TABLE, BICYCLES)
+    assert in_row["row"] > 0.5 and in_row["row lead"] > 0.5
+    assert in_text["row"] == 0.0 and in_text["row lead"] < -0.5
+
+
+def test_parts_in_different_documents():
+    """A question whose parts have their best passages in different documents is told from one about one."""
+    asked = "When are refunds paid to the card, and what does a bicycle reservation cost?"
+    assert of(asked, REFUNDS, BICYCLES)["apart"] == 1.0
+    assert of(asked, f"{REFUNDS} {BICYCLES}")["apart"] == 0.0
+    assert of("When are refunds paid to the card?", REFUNDS, BICYCLES)["apart"] == 0.0
+    assert of(asked)["apart"] == 0.0
