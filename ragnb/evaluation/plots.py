@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_GREY, _BLUE, _ORANGE = "#808080", "#3f88d0", "#d97a1c"
+GREY, BLUE, ORANGE = "#808080", "#3f88d0", "#d97a1c"
 _ROW, _TOP, _LABEL, _GAP = 22, 26, 130, 30  # pixels
-_FONT = "font-family='system-ui,sans-serif' font-size='12'"
+FONT = "font-family='system-ui,sans-serif' font-size='12'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def image(labels: Sequence[str], panels: Sequence[Panel], alt: str) -> str:
     height = _TOP + _ROW * len(labels) + 24
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
-        f"viewBox='0 0 {width} {height}' {_FONT} fill='{_GREY}'>"
+        f"viewBox='0 0 {width} {height}' {FONT} fill='{GREY}'>"
     ]
     parts += [
         f"<text x='{_LABEL - 12}' y='{_middle(row) + 4}' text-anchor='end'>{escape(label)}</text>"
@@ -53,7 +53,12 @@ def image(labels: Sequence[str], panels: Sequence[Panel], alt: str) -> str:
     for panel in panels:
         parts += _panel(panel, left, len(labels))
         left += panel.width + _GAP
-    data = base64.b64encode(("".join(parts) + "</svg>").encode()).decode()
+    return embedded("".join(parts) + "</svg>", alt)
+
+
+def embedded(svg: str, alt: str) -> str:
+    """The picture as an ``<img>`` that needs no other file."""
+    data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}" style="max-width:100%">'
 
 
@@ -68,14 +73,14 @@ def _panel(panel: Panel, left: int, rows: int) -> list[str]:
     parts = [f"<text x='{left}' y='14' font-weight='600'>{escape(panel.title)}</text>"]
     for value, name in panel.ticks:
         parts.append(
-            f"<line x1='{x(value)}' x2='{x(value)}' y1='{_TOP}' y2='{bottom}' stroke='{_GREY}' "
+            f"<line x1='{x(value)}' x2='{x(value)}' y1='{_TOP}' y2='{bottom}' stroke='{GREY}' "
             f"stroke-opacity='0.35'/><text x='{x(value)}' y='{bottom + 16}' text-anchor='middle' "
             f"font-size='11'>{escape(name)}</text>"
         )
     for row, mark in enumerate(panel.marks):
         if mark is None:
             continue
-        colour, y = _ORANGE if mark.strong else _BLUE, _middle(row)
+        colour, y = ORANGE if mark.strong else BLUE, _middle(row)
         if mark.low is not None and mark.high is not None:
             parts.append(
                 f"<line x1='{x(mark.low)}' x2='{x(mark.high)}' y1='{y}' y2='{y}' stroke='{colour}' "

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ragnb.answer import Answer
 from ragnb.errors import InvalidInputError
-from ragnb.events import Retrieved, Routed, Started
+from ragnb.events import Retrieved, Rewritten, Routed
 from ragnb.routing.signals import signals
 
 _MEASURES = ("judged", "correct")
@@ -66,9 +66,9 @@ def signals_of(answer: Answer) -> dict[str, float]:
     for routed in answer.all(Routed):
         if routed.signals:
             return dict(routed.signals)
-    retrieved, started = answer.first(Retrieved), answer.first(Started)
+    retrieved, rewritten = answer.first(Retrieved), answer.first(Rewritten)
     found = retrieved.hits if retrieved else ()
-    return signals(started.question if started else "", found, answer.sources)
+    return signals(rewritten.question if rewritten else answer.question, found, answer.sources)
 
 
 def _measure(evaluations: Mapping[str, Evaluated]) -> str:

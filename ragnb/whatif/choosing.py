@@ -1,0 +1,98 @@
+"""What a router would have chosen, and how sure it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragnb.errors import InvalidInputError
+from ragnb.routing.labels import Labelled
+from ragnb.routing.router import Router, Rule
+from ragnb.routing.tiers import Tier
+from ragnb.whatif.recorded import Case
+
+_FOLDS = 5
+_FEWEST = 25  # four fifths of which are enough to fit on
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The tier of each question with the reason, and how probable each smaller tier was to be as good as
+    the largest; ``by`` says in words who chose. Probabilities are empty for a plain rule."""
+
+    by: str
+    tiers: list[str]
+    reasons: list[str]
+    probabilities: list[dict[str, float]]
+
+    def at(self, threshold: float, able: Sequence[Sequence[str]]) -> list[str]:
+        """The tiers that the router would have chosen with this threshold."""
+        return [
+            next((tier for tier in names[:-1] if found[tier] >= threshold), names[-1])
+            for found, names in zip(self.probabilities, able, strict=True)
+        ]
+
+
+def able(cases: Sequence[Case], tiers: Sequence[Tier]) -> list[list[str]]:
+    """The tiers that are able to answer each question; all where none is."""
+    names = [tier.name for tier in tiers]
+    return [
+        [tier.name for tier in tiers if tier.is_able(case.signals, case.tokens)] or names for case in cases
+    ]
+
+
+def chosen(cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule | None) -> Chosen:
+    """By the router that is given; else by one fitted on the other questions, where all were measured; else
+    by the one that ragnb comes with. Raises `InvalidInputError` for a rule that names no tier."""
+    names = able(cases, tiers)
+    if isinstance(router, Router):
+        return _by([router] * len(cases), cases, names, "the router that was given")
+    if router is not None:
+        return _by_rule(router, cases, names)
+    measured = [case for case in cases if case.is_measured]
+    if len(measured) == len(cases) >= _FEWEST and len(tiers) > 1:
+        try:
+            routers = _fitted_on_others(cases)
+        except InvalidInputError as error:
+            said = f"the router that ragnb comes with, as {error.message[0].lower()}{error.message[1:-1]}"
+            return _by([Router()] * len(cases), cases, names, said)
+        return _by(routers, cases, names, "a router that was fitted on the other questions (five folds)")
+    return _by([Router()] * len(cases), cases, names, "the router that ragnb comes with")
+
+
+def _fitted_on_others(cases: Sequence[Case]) -> list[Router]:
+    rows = [
+        Labelled(case.signals, {tier: one.quality or 0.0 for tier, one in case.tries.items()}, case.id)
+        for case in cases
+    ]
+    folds = [
+        Router().fit(row for place, row in enumerate(rows) if place % _FOLDS != fold)
+        for fold in range(_FOLDS)
+    ]
+    return [folds[place % _FOLDS] for place in range(len(cases))]
+
+
+def _by(
+    routers: Sequence[Router], cases: Sequence[Case], names: Sequence[Sequence[str]], by: str
+) -> Chosen:
+    decided = [
+        router.decide(case.signals, able) for router, case, able in zip(routers, cases, names, strict=True)
+    ]
+    probabilities = [
+        {tier: router.probability(case.signals, tier) for tier in list(case.tries)[:-1]}
+        for router, case in zip(routers, cases, strict=True)
+    ]
+    return Chosen(by, [one.tier for one in decided], [one.reason for one in decided], probabilities)
+
+
+def _by_rule(rule: Rule, cases: Sequence[Case], names: Sequence[Sequence[str]]) -> Chosen:
+    tiers = []
+    for case, able in zip(cases, names, strict=True):
+        tier = rule(dict(case.signals))
+        if tier not in case.tries:
+            raise InvalidInputError(
+                f"The rule said {tier!r:.60} to “{case.question}”, which is no tier.",
+                f"It has to name one of {', '.join(case.tries)}.",
+            )
+        tiers.append(tier if tier in able else able[-1])
+    return Chosen("the rule", tiers, ["the rule says so"] * len(tiers), [])
