@@ -9,6 +9,7 @@ from ragnb.errors import InvalidInputError
 from ragnb.routing.labels import Labelled
 from ragnb.routing.router import Router, Rule
 from ragnb.routing.tiers import Tier
+from ragnb.routing.windows import Windows
 from ragnb.whatif.recorded import Case
 
 _FOLDS = 5
@@ -36,8 +37,11 @@ class Chosen:
 def able(cases: Sequence[Case], tiers: Sequence[Tier]) -> list[list[str]]:
     """The tiers that are able to answer each question; all where none is."""
     names = [tier.name for tier in tiers]
+    windows = {tier.name: tier.window or Windows().of(tier.llm) for tier in tiers}
     return [
-        [tier.name for tier in tiers if tier.is_able(case.signals, case.tokens)] or names for case in cases
+        [tier.name for tier in tiers if tier.is_able(case.signals, case.tokens, windows[tier.name])]
+        or names
+        for case in cases
     ]
 
 
