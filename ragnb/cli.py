@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ragnb import __version__
-from ragnb.display import terminal
 from ragnb.errors import RagnbError
-from ragnb.pipeline import RAGPipeline
+
+if TYPE_CHECKING:
+    from ragnb.pipeline import RAGPipeline
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,49 +25,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RagnbError as error:
         print(f"ragnb: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"ragnb: {error}. Run “ragnb doctor”, which says what is missing.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("ragnb: interrupted; what was done is kept.", file=sys.stderr)
         return 130
 
 
+def _pipeline(asked: argparse.Namespace, llm: str | None = "extractive", **options: Any) -> RAGPipeline:
+    # Not above: `doctor` has to work where a package that the pipeline needs is missing.
+    from ragnb.pipeline import RAGPipeline
+
+    return RAGPipeline(llm=llm, home=asked.home, vectorstore=asked.store, **options)
+
+
 def _ingest(asked: argparse.Namespace) -> int:
-    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store, cores=asked.cores)
+    rag = _pipeline(asked, cores=asked.cores)
     report = rag.ingest(*asked.paths, ignore=asked.ignore)
     print(report)
     return 1 if report.failed else 0
 
 
 def _documents(asked: argparse.Namespace) -> int:
-    print(RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store).documents())
+    print(_pipeline(asked).documents())
     return 0
 
 
 def _remove(asked: argparse.Namespace) -> int:
-    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store)
+    rag = _pipeline(asked)
     print(rag.remove(*asked.documents))
     return 0
 
 
 def _move(asked: argparse.Namespace) -> int:
-    rag = RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store)
+    rag = _pipeline(asked)
     print(f"{rag.move(asked.target)} documents copied to {asked.target}; what is in {asked.home} stays.")
     return 0
 
 
 def _ask(asked: argparse.Namespace) -> int:
-    rag = RAGPipeline(llm=asked.llm, home=asked.home, vectorstore=asked.store)
+    from ragnb.display import terminal
+
+    rag = _pipeline(asked, asked.llm)
     answer = rag.start(asked.question, k=asked.k, key=asked.key)
     terminal.show(answer, sys.stdout)
     return 0 if answer.status == "finished" else 1
 
 
 def _resume(asked: argparse.Namespace) -> int:
-    rag = RAGPipeline(llm=asked.llm, home=asked.home, vectorstore=asked.store)
+    rag = _pipeline(asked, asked.llm)
     return 0 if rag.resume(asked.answer).status == "finished" else 1
 
 
 def _answers(asked: argparse.Namespace) -> int:
-    print(RAGPipeline(llm="extractive", home=asked.home, vectorstore=asked.store).answers())
+    print(_pipeline(asked).answers())
     return 0
 
 
@@ -93,6 +108,14 @@ def _report(asked: argparse.Namespace) -> int:
     except RagnbError as error:
         print(f"ragnb: {error}", file=sys.stderr)
         return 2
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    from ragnb import doctor
+
+    found = doctor.examine(asked.home)
+    print(json.dumps(found.as_json(), ensure_ascii=False, indent=2) if asked.json else found)
+    return 0 if found.ok else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,8 +185,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--kernel", help="the Jupyter kernel to run in (the notebook's)")
     report.set_defaults(run=_report)
 
-    for command in (ingest, documents, remove, move, ask, resume, answers, report):
+    doctor = commands.add_parser("doctor", help="say what is on this machine, what is missing, what to do")
+    doctor.add_argument("--json", action="store_true", help="the same for a program")
+    doctor.set_defaults(run=_doctor)
+
+    every = (ingest, documents, remove, move, ask, resume, answers, report, doctor)
+    for command in every:
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
+    for command in every[:-1]:
         command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser
 

