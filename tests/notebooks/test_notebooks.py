@@ -1,4 +1,7 @@
-"""The notebooks: saved with their outputs, run from top to bottom, and give again what they show."""
+"""The notebooks: saved with their outputs, run from top to bottom, and give again what they show.
+
+These runs have all extras; `tests/binder` runs them by papermill with none.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from tests.conftest import ROOT
@@ -35,27 +37,6 @@ def test_nbval(path):
         *("-p", "no:cacheprovider", "-q", "-c", os.devnull, "--rootdir", "."),
         cwd=path.parent,
     )
-
-
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
-def test_papermill(path, tmp_path):
-    """papermill runs it, and each answer is one display of plain HTML, without widget state."""
-    out = tmp_path / path.name
-    run("-m", "papermill", "--no-progress-bar", path.name, out, cwd=path.parent)
-    notebook = nbformat.read(out, 4)
-    assert "widgets" not in notebook.metadata
-    shown = [
-        output
-        for cell in notebook.cells
-        if cell.cell_type == "code" and (".ask(" in cell.source or ".show()" in cell.source)
-        for output in cell.outputs
-        if output.output_type == "display_data"
-    ]
-    assert shown
-    for output in shown:
-        html = output.data["text/html"]
-        assert "ragnb-answer" in html or "ragnb-question" in html
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
