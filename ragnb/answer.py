@@ -156,6 +156,7 @@ class Answer:
 
     @property
     def ended(self) -> bool:
+        """Whether the last event, its end, is there."""
         return bool(self._events) and isinstance(self._events[-1], Final)
 
     async def follow(self, start: int = 0) -> AsyncGenerator[AnyEvent, None]:
@@ -263,11 +264,13 @@ class Answer:
 
     @property
     def id(self) -> str:
+        """The answer's id in the journal; empty before the first event."""
         started = self.first(Started)
         return started.answer_id if started else ""
 
     @property
     def question(self) -> str:
+        """The question as it was asked; empty before the first event."""
         started = self.first(Started)
         return started.question if started else ""
 
@@ -284,6 +287,7 @@ class Answer:
 
     @property
     def citations(self) -> tuple[Cited, ...]:
+        """What was cited so far, in the order in which it was known: spans of the text and their quotes."""
         return tuple(self.all(Cited))
 
     @property
@@ -312,11 +316,13 @@ class Answer:
 
     @property
     def status(self) -> Status:
+        """Whether it runs, was interrupted, or how it ended."""
         ended = end_status(self._events[-1]) if self._events else None
         return ended or ("interrupted" if self.is_interrupted else "running")
 
     @property
     def timing(self) -> Timing:
+        """Where the time went, in seconds; see `Timing`."""
         started = self.first(Started)
         zero = started.at if started else 0.0
         rewritten = self.last(Rewritten)
@@ -340,6 +346,7 @@ class Answer:
 
     @property
     def usage(self) -> Usage:
+        """Tokens over all attempts, those that broke off included."""
         used = list(self.all(Used))
         return Usage(
             input_tokens=sum(event.input_tokens for event in used),
@@ -387,9 +394,11 @@ class Answer:
         return (event for event in tuple(self._events) if isinstance(event, kind))
 
     def first(self, kind: type[EventT]) -> EventT | None:
+        """The first event of one kind, None if there is none."""
         return next(iter(self.all(kind)), None)
 
     def last(self, kind: type[EventT]) -> EventT | None:
+        """The last event of one kind, None if there is none."""
         return next((e for e in reversed(tuple(self._events)) if isinstance(e, kind)), None)
 
 

@@ -127,6 +127,7 @@ class Cited(Event, frozen=True, kw_only=True, tag="Cited"):
 
     @property
     def chunk_ids(self) -> tuple[str, ...]:
+        """Of the passages that the quotes are taken from, in their order."""
         return tuple(quote.chunk_id for quote in self.quotes)
 
 

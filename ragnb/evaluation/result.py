@@ -66,6 +66,7 @@ class Evaluation(Sequence[Outcome]):
 
     @property
     def questions(self) -> QuestionList:
+        """The questions that were asked."""
         return QuestionList(one.question for one in self)
 
     @cached_property
@@ -129,10 +130,12 @@ class Evaluation(Sequence[Outcome]):
 
     @property
     def input_tokens(self) -> int:
+        """Of all answers."""
         return sum(one.input_tokens for one in self)
 
     @property
     def output_tokens(self) -> int:
+        """Of all answers."""
         return sum(one.output_tokens for one in self)
 
     @property

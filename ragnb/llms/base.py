@@ -144,7 +144,9 @@ class LLM(Protocol):
     """A model. ``name`` is how it is written as a short string, such as ``openai:gpt-4.1-mini``."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the log and the card name it: ``provider:model``."""
+        ...
 
     @property
     def citing(self) -> bool:

@@ -27,7 +27,9 @@ class Reranker(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the log and the card name it."""
+        ...
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> Sequence[Hit] | Ranking:
         """The hits with new scores, best first.

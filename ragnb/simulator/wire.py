@@ -55,6 +55,7 @@ class Drip:
             raise ValueError(f"Drip needs chunks of 1 byte or more, not {self.size}")
 
     def chunks(self, data: bytes) -> Iterator[bytes]:
+        """The data in pieces of ``size`` bytes."""
         for start in range(0, len(data), self.size):
             yield data[start : start + self.size]
 
