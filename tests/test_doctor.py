@@ -13,6 +13,7 @@ import pytest
 
 from ragnb import doctor
 from ragnb.cli import main
+from ragnb.doctor import frontends
 from ragnb.doctor.finding import Examination, Finding, cautious
 from ragnb.embeddings import sentence_transformers
 from ragnb.embeddings.openai import OpenAIEmbeddings
@@ -221,6 +222,18 @@ def test_a_kernel_whose_python_is_gone(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     found = finding("kernel old")
     assert found.state == "absent" and found.advice == "Run: jupyter kernelspec remove old"
+
+
+def test_front_ends(monkeypatch):
+    """VS Code and Colab are told by what they set; a cell's bundle that is not whole is wrong."""
+    monkeypatch.setenv("TERM_PROGRAM", "vscode")
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    monkeypatch.setattr(frontends, "_BUNDLE", ("static/answer.js", "static/gone.js"))
+    found = doctor.examine()
+    assert finding("VS Code", found).state == finding("Colab", found).state == "ok"
+    bundle = finding("the answer cell", found)
+    assert bundle.state == "wrong" and bundle.found.startswith("static/gone.js missing")
+    assert "pip install --force-reinstall ragnb" in bundle.advice
 
 
 def test_a_check_that_breaks():
