@@ -176,6 +176,15 @@ def test_a_model_in_the_cache(tmp_path, monkeypatch):
     assert finding(sentence_transformers.DEFAULT_MODEL).state == "wrong"
 
 
+def test_a_damaged_cache(tmp_path, monkeypatch):
+    """A folder of the hub's cache that is damaged is named, with what to do."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "models--someone--model").mkdir()
+    _, damaged = [one for one in doctor.examine().findings if one.name == "the hub's cache"]
+    assert damaged.state == "wrong" and "models--someone--model" in damaged.found
+    assert f"Delete what is damaged in {tmp_path}" in damaged.advice
+
+
 def test_a_home_in_use(tmp_path):
     """A home tells its index, its answers, and the process that holds it; it is left as it is."""
     home = tmp_path / "home"
@@ -209,6 +218,9 @@ def test_a_damaged_home(tmp_path):
     assert not found.ok
     assert "ingest again" in finding("index", found).advice
     assert f"Delete {home / 'embeddings.sqlite'}" in finding("kept embeddings", found).advice
+    (home / "answers" / "no-file.jsonl").mkdir(parents=True)
+    unreadable = doctor.examine(home).findings[-1]
+    assert unreadable.name == str(home) and "(IsADirectoryError)" in unreadable.found
     file = tmp_path / "file"
     file.write_text("")
     assert finding(str(file), doctor.examine(file)).found == "is no folder"

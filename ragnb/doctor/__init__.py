@@ -10,19 +10,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from ragnb.doctor import frontends, home, keys, models, packages
-from ragnb.doctor.finding import Examination, Finding
+from ragnb.doctor.finding import Examination, Finding, cautious
 
 __all__ = ["Examination", "Finding", "examine"]
 
 
 def examine(folder: str | Path = ".ragnb") -> Examination:
     """Look at the packages, the models, the keys, the front ends and a home folder."""
+    folder = Path(folder)
+    looked = cautious(home.PART, str(folder), f"Look at what is in {folder}, and at its rights.")
     return Examination(
         (
             *packages.examine(),
             *models.examine(),
             *keys.examine(),
             *frontends.examine(),
-            *home.examine(Path(folder)),
+            *looked(lambda: home.examine(folder))(),
         )
     )

@@ -74,9 +74,10 @@ class Examination:
 
 
 Check = Callable[[], Iterable[Finding]]
+REINSTALL = "pip install --force-reinstall ragnb"
 
 
-def cautious(part: str, name: str) -> Callable[[Check], Check]:
+def cautious(part: str, name: str, advice: str = f"Run: {REINSTALL}") -> Callable[[Check], Check]:
     """A check that breaks is a finding too: others go on. The error is told by its class alone, for its
     text may hold anything."""
 
@@ -88,15 +89,12 @@ def cautious(part: str, name: str) -> Callable[[Check], Check]:
                 found.extend(check())
             except Exception as error:
                 what = f"could not be looked at ({type(error).__name__})"
-                found.append(Finding(part, name, "wrong", what, f"Run: {REINSTALL}"))
+                found.append(Finding(part, name, "wrong", what, advice))
             return found
 
         return careful
 
     return wrap
-
-
-REINSTALL = "pip install --force-reinstall ragnb"
 
 
 def _hung(first: str, text: str) -> list[str]:

@@ -13,21 +13,21 @@ from pathlib import Path
 from ragnb.doctor.finding import Finding
 from ragnb.resumption import locks
 
-_PART = "Home folder"
+PART = "Home folder"
 _LEAST_ROOM = 500  # MB
 
 
 def examine(home: Path) -> Iterator[Finding]:
     """What is in the folder, whether it can be used and written, and the room on its disk."""
     if not home.exists():
-        yield Finding(_PART, str(home), "absent", "not there yet: the first ingest makes it")
+        yield Finding(PART, str(home), "absent", "not there yet: the first ingest makes it")
         yield from _room(home.absolute().parent)
         return
     if not home.is_dir() or not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         what = "cannot be read and written" if home.is_dir() else "is no folder"
-        yield Finding(_PART, str(home), "wrong", what, f"Change the rights of {home}, or use another home.")
+        yield Finding(PART, str(home), "wrong", what, f"Change the rights of {home}, or use another home.")
         return
-    yield Finding(_PART, str(home), "ok", f"{home.resolve()}, readable and writable")
+    yield Finding(PART, str(home), "ok", f"{home.resolve()}, readable and writable")
     yield from _room(home)
     yield from _index(home / "index")
     yield from _answers(home / "answers")
@@ -39,23 +39,23 @@ def _room(folder: Path) -> Iterator[Finding]:
         folder = folder.parent
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < _LEAST_ROOM:
-        yield Finding(_PART, "room", "wrong", f"{free:,} MB free", f"Make room on the disk of {folder}.")
+        yield Finding(PART, "room", "wrong", f"{free:,} MB free", f"Make room on the disk of {folder}.")
     else:
-        yield Finding(_PART, "room", "ok", f"{free / 1000:,.0f} GB free")
+        yield Finding(PART, "room", "ok", f"{free / 1000:,.0f} GB free")
 
 
 def _index(folder: Path) -> Iterator[Finding]:
     if not folder.exists():
-        yield Finding(_PART, "index", "absent", "nothing was ingested into it", "Run: ragnb ingest PATH…")
+        yield Finding(PART, "index", "absent", "nothing was ingested into it", "Run: ragnb ingest PATH…")
         return
     try:
         about = json.loads((folder / "index.json").read_bytes())
         made = f"{about['embedding']}, {about['dimensions']} dimensions"
     except (OSError, ValueError, LookupError, TypeError):
         advice = f"Delete {folder} and ingest again; answers and embeddings stay."
-        yield Finding(_PART, "index", "wrong", f"its description in {folder} cannot be read", advice)
+        yield Finding(PART, "index", "wrong", f"its description in {folder} cannot be read", advice)
         return
-    yield Finding(_PART, "index", "ok", f"embedded by {made}{_holder(folder)}")
+    yield Finding(PART, "index", "ok", f"embedded by {made}{_holder(folder)}")
 
 
 def _holder(folder: Path) -> str:
@@ -81,7 +81,7 @@ def _answers(folder: Path) -> Iterator[Finding]:
     if left:
         parts.append(f"{left} broken off")
     advice = "“ragnb answers” lists them, “ragnb resume ID” goes on with one." if left else ""
-    yield Finding(_PART, "answers", "ok", ", ".join(parts), advice)
+    yield Finding(PART, "answers", "ok", ", ".join(parts), advice)
 
 
 _ENDS = ("finished", "cancelled", "failed")
@@ -108,7 +108,7 @@ def _database(file: Path, name: str) -> Iterator[Finding]:
     except sqlite3.DatabaseError:
         verdict = "is damaged"
     if verdict == "ok":
-        yield Finding(_PART, name, "ok", f"{file.stat().st_size / 1e6:,.1f} MB")
+        yield Finding(PART, name, "ok", f"{file.stat().st_size / 1e6:,.1f} MB")
     else:
         advice = f"Delete {file}; what it held is computed anew."
-        yield Finding(_PART, name, "wrong", f"{file} {verdict}", advice)
+        yield Finding(PART, name, "wrong", f"{file} {verdict}", advice)

@@ -89,11 +89,6 @@ def _cache() -> Iterator[Finding]:
     names = ", ".join(f"{one.repo_id} ({one.size_on_disk / 1e6:,.0f} MB)" for one in models[:_SHOWN])
     more = f" and {len(models) - _SHOWN} more" if len(models) > _SHOWN else ""
     yield Finding(_PART, "the hub's cache", "ok", f"{folder}: {names or 'no models'}{more}")
-    if cache.warnings:
-        yield Finding(
-            _PART,
-            "the hub's cache",
-            "wrong",
-            f"{len(cache.warnings)} folders in {folder} are damaged",
-            "“hf cache scan” names them: delete these folders, and the next use downloads them anew.",
-        )
+    for warning in cache.warnings:
+        advice = f"Delete what is damaged in {folder}; the next use downloads it anew."
+        yield Finding(_PART, "the hub's cache", "wrong", str(warning), advice)
