@@ -187,12 +187,11 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is on this machine, what is missing, what to do")
     doctor.add_argument("--json", action="store_true", help="the same for a program")
+    doctor.add_argument("--home", default=".ragnb", help="the home folder to look at (%(default)s)")
     doctor.set_defaults(run=_doctor)
 
-    every = (ingest, documents, remove, move, ask, resume, answers, report, doctor)
-    for command in every:
+    for command in (ingest, documents, remove, move, ask, resume, answers, report):
         command.add_argument("--home", default=".ragnb", help="where the index is (%(default)s)")
-    for command in every[:-1]:
         command.add_argument("--store", help="a Qdrant server's address, if the index is there")
     return parser
 
