@@ -102,7 +102,8 @@ class Attempt:
                 match delta:
                     case Text(text, position, ids):
                         said += len(text)
-                        self._said = max(self._said, said)
+                        if said > self._said:  # else it was held back, and counted
+                            self._said = said
                         new = seam.feed(text)
                         ids = ids if new == text else ()
                     case Citation():
