@@ -247,12 +247,13 @@ def print_time(rows: Sequence[Asked]) -> None:
     one = max(rows, key=lambda row: sum(len(hit.chunk.text) for hit in row.passages))
     times = []
     for _ in range(100):
-        begin = time.perf_counter()
+        begin, worked = time.perf_counter(), time.thread_time()
         model.probability(signals(one.question.question, one.passages * 4, one.passages))
-        times.append(time.perf_counter() - begin)
+        times.append((time.perf_counter() - begin, time.thread_time() - worked))
+    (wall, _), (_, worked) = min(times), sorted(times, key=lambda one: one[1])[50]
     print(
-        f"\nSignals and probability, 20 candidates, the longest passages: {1000 * min(times):.2f} ms at best, "
-        f"{1000 * sorted(times)[50]:.2f} ms at the median"
+        f"\nSignals and probability, 20 candidates, the longest passages: {1000 * wall:.2f} ms at best, "
+        f"{1000 * worked:.2f} ms of work at the median"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -55,7 +56,8 @@ def chart(
         f"viewBox='0 0 {width} {height}' {FONT} fill='{GREY}'>",
         _text(_LEFT, 16, title, "font-weight='600'"),
         _text(_LEFT + _WIDTH // 2, height - 8, x_name, "text-anchor='middle'"),
-        _text(14, _TOP - 2, y_name, "font-size='11'"),
+        f"<text transform='translate(12 {_TOP + _HEIGHT // 2}) rotate(-90)' text-anchor='middle'>"
+        f"{escape(y_name)}</text>",
     ]
     for value, name in x_ticks:
         parts += [
@@ -77,7 +79,7 @@ def chart(
         colour = ORANGE if dot.strong else BLUE
         parts += [
             f"<circle cx='{across(dot.x)}' cy='{down(dot.y)}' r='4.5' fill='{colour}'/>",
-            _text(across(dot.x) + 8, down(dot.y) + 14, dot.name, ""),
+            _label(across(dot.x), down(dot.y), dot.name),
         ]
     for place, line in enumerate(lines):
         colour, height = ORANGE if line.strong else BLUE, _TOP + 8 + 18 * place
@@ -88,6 +90,20 @@ def chart(
             f"stroke-width='2'{dashes}/>" + _text(start + 28, height + 4, line.name, "")
         )
     return embedded("".join(parts) + "</svg>", alt)
+
+
+def percent_ticks(low: float, high: float) -> Ticks:
+    """Four to six ticks in whole per cent around what is shown."""
+    step = next((one for one in (0.01, 0.02, 0.05, 0.1, 0.25, 0.5) if (high - low) / one <= 5), 1.0)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [(n * step, f"{n * step:.0%}") for n in range(first, max(last, first + 1) + 1)]
+
+
+def _label(x: float, y: float, name: str) -> str:
+    """Beside a point, on the side where there is room."""
+    is_right = x > _LEFT + 0.8 * _WIDTH
+    anchor = "text-anchor='end'" if is_right else ""
+    return _text(x - 4 if is_right else x + 8, y + 18 if is_right else y + 14, name, anchor)
 
 
 def _share(value: float, ticks: Ticks) -> float:

@@ -36,7 +36,7 @@ _SAYS = {  # why a larger model is needed, and why a smaller one will do
     "coverage": ("no passage has all that is asked for", "one passage has most of what is asked for"),
     "spread": ("what is asked for is spread over passages", "one passage has it together"),
     "unnamed": ("a name in it was not found", "what it names was found"),
-    "words": ("of its length", "of its length"),
+    "words": ("it is long", "it is short"),
     "clauses": ("it asks several things", "it asks one thing"),
     "apart": ("its parts are found in different documents", "its parts are found together"),
     "figure": ("it asks for a figure", "it asks for no figure"),
@@ -45,13 +45,13 @@ _SAYS = {  # why a larger model is needed, and why a smaller one will do
     "negation": ("it has a negation", "it has no negation"),
     "reasoning": ("it asks for reasons", "it asks for no reasons"),
     "listing": ("it asks for a list or a total", "it asks for no list"),
-    "english": ("of its language", "of its language"),
-    "context": ("of how much there is to read", "there is not too much to read"),
+    "english": ("it is in another language", "it is in English"),
+    "context": ("there is much to read", "there is not too much to read"),
     "tables": ("the passages have tables", "the passages have no tables"),
     "row": ("the answer may stand in a row of a table", "no row of a table has it"),
     "row lead": ("a row of a table has more of it than any sentence", "a sentence has what is asked for"),
-    "documents": ("the passages are of several documents", "of the documents it is in"),
-    "turns": ("of what was said before", "of what was said before"),
+    "documents": ("the passages are of several documents", "the passages are of few documents"),
+    "turns": ("much was said before", "little was said before"),
 }
 
 
@@ -167,11 +167,14 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _why(model: Calibrated, signals: Mapping[str, float], *, enough: bool) -> str:
-    """The two signals that count most for it, in words."""
+    """The two signals that count most for it, in words, one of several that are of the same thing."""
     sign = 1 if enough else -1
     parts = model.contributions(signals).items()
     counted = sorted(((sign * value, name) for name, value in parts if sign * value > 0), reverse=True)
-    return " and ".join(_SAYS[name][enough] for _, name in counted[:2]) or "nothing stands out"
+    told: dict[str, str] = {}
+    for _, name in counted:
+        told.setdefault(name.partition(" ")[0], _SAYS[name][enough])
+    return " and ".join(list(told.values())[:2]) or "nothing stands out"
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,15 +66,21 @@ def chosen(cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule |
 
 
 def _fitted_on_others(cases: Sequence[Case]) -> list[Router]:
+    """For each question a router that has seen neither it nor the same one asked again."""
+    asked = sorted({case.question for case in cases})
+    random.Random(0).shuffle(asked)  # the same folds each time, whatever the order
+    fold = {question: place % _FOLDS for place, question in enumerate(asked)}
     rows = [
-        Labelled(case.signals, {tier: one.quality or 0.0 for tier, one in case.tries.items()}, case.id)
+        (
+            fold[case.question],
+            Labelled(
+                case.signals, {tier: one.quality or 0.0 for tier, one in case.tries.items()}, case.question
+            ),
+        )
         for case in cases
     ]
-    folds = [
-        Router().fit(row for place, row in enumerate(rows) if place % _FOLDS != fold)
-        for fold in range(_FOLDS)
-    ]
-    return [folds[place % _FOLDS] for place in range(len(cases))]
+    routers = [Router().fit(row for number, row in rows if number != held) for held in range(_FOLDS)]
+    return [routers[number] for number, _ in rows]
 
 
 def _by(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ragnb.errors import InvalidInputError
+from ragnb.llms.base import LLM
 from ragnb.routing.router import Router, Rule
 from ragnb.routing.tiers import Tier
 from ragnb.whatif import ways
@@ -20,7 +21,7 @@ _POINTS = 40  # of the curve
 
 def simulate(
     given: Given,
-    tiers: Sequence[Tier],
+    tiers: Mapping[str, LLM | str] | Sequence[Tier],
     traffic: Traffic | int | None = None,
     *,
     router: Router | Rule | None = None,
@@ -29,7 +30,8 @@ def simulate(
     speeds: Mapping[str, Speed] | None = None,
     output_tokens: int = 100,
 ) -> Simulation:
-    """Replay what was asked over these tiers, the smallest first: cost, quality and latency.
+    """Replay what was asked over tiers, which are given as to a pipeline, the smallest first: cost, quality
+    and latency.
 
     ``given`` is one of these:
 
@@ -48,6 +50,7 @@ def simulate(
 
     Raises `InvalidInputError` for what cannot be replayed, `ConfigurationError` for a tier without a price.
     """
+    tiers = [Tier(*pair) for pair in tiers.items()] if isinstance(tiers, Mapping) else list(tiers)
     _check(tiers, speeds or {})
     found = cases(given, tiers, measure, speeds or {}, output_tokens)
     measured = [case for case in found if case.is_measured]

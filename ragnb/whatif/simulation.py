@@ -13,6 +13,7 @@ from ragnb.whatif.recorded import Case
 from ragnb.whatif.traffic import Traffic
 from ragnb.whatif.ways import Way, ending
 
+_PARTS = 5  # of the questions, for the calibration
 RIGHT, MISSED, NEEDLESS = "", "too small", "larger than needed"
 
 
@@ -117,6 +118,24 @@ class Simulation:
     def needless(self) -> list[Case]:
         """Questions that a smaller tier would have answered as well."""
         return self._with(NEEDLESS)
+
+    @cached_property
+    def calibration(self) -> list[tuple[float, float]]:
+        """How probable the smallest tier was said to be as good as the largest, and how often it was: the
+        means of fifths of the questions. Empty without probabilities, or where no quality was measured."""
+        if self.is_estimated or not self.chosen.probabilities or len(self.tiers) < 2:
+            return []
+        small, large = self.tiers[0], self.tiers[-1]
+        pairs = sorted(
+            (said[small], (case.tries[small].quality or 0.0) >= (case.tries[large].quality or 0.0))
+            for said, case in zip(self.chosen.probabilities, self.cases, strict=True)
+        )
+        parts = [pairs[n * len(pairs) // _PARTS : (n + 1) * len(pairs) // _PARTS] for n in range(_PARTS)]
+        return [
+            (sum(said for said, _ in part) / len(part), sum(was for _, was in part) / len(part))
+            for part in parts
+            if part
+        ]
 
     def needed(self, before: float, after: float) -> Needed:
         """What it takes for a bill to fall from ``before`` to ``after`` by routing alone: how much traffic,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ragnb.evaluation.curves import Dot, Line, chart
+from ragnb.evaluation.curves import Dot, Line, chart, percent_ticks
 from ragnb.evaluation.plots import Mark, Panel, image
 from ragnb.evaluation.tables import aligned, bold, seconds, tr
 from ragnb.whatif.recorded import Case
@@ -30,10 +30,12 @@ def html(simulation: Simulation) -> str:
         f"<p>{escape(_title(simulation))}</p><table>{head}{rows}</table>",
         _curve(simulation),
         _shares(simulation),
+        _calibration(simulation),
         f"<details><summary>where the router was wrong</summary><ul>{wrong}</ul></details>"
         if wrong
         else "",
         f"<p><small>{escape(' '.join(_notes(simulation)))}</small></p>",
+        _html_times(simulation),
     ]
     return f'<div class="ragnb-simulation">{"".join(parts)}</div>'
 
@@ -42,7 +44,27 @@ def plain(simulation: Simulation) -> str:
     """The same without the pictures."""
     rows = [_head(simulation), *(_cells(simulation, one) for one in simulation.ways.values())]
     table = aligned([list(column) for column in zip(*rows, strict=True)])
-    return "\n".join([_title(simulation), *table, *_wrong(simulation), *_notes(simulation)])
+    times = "; ".join(
+        f"{name} first token p50 {first[0]}, p95 {first[1]}, total p50 {total[0]}, p95 {total[1]}"
+        for name, first, total in _times(simulation)
+    )
+    ending = [f"Times: {times}"] if times else []
+    return "\n".join([_title(simulation), *table, *_wrong(simulation), *_notes(simulation), *ending])
+
+
+def _times(simulation: Simulation) -> list[tuple[str, list[str], list[str]]]:
+    return [
+        (one.name, [*map(seconds, one.first)], [*map(seconds, one.total)])
+        for one in simulation.ways.values()
+        if one.first is not None and one.total is not None
+    ]
+
+
+def _html_times(simulation: Simulation) -> str:
+    """In an element of its own: where it was recorded, it differs from one run to the next."""
+    head = tr("th", ["time to", "the first token, p50", "p95", "the end, p50", "p95"])
+    rows = "".join(tr("td", [escape(name), *first, *total]) for name, first, total in _times(simulation))
+    return f'<div class="ragnb-times"><table>{head}{rows}</table></div>' if rows else ""
 
 
 def _title(simulation: Simulation) -> str:
@@ -58,24 +80,21 @@ def _title(simulation: Simulation) -> str:
 
 def _head(simulation: Simulation) -> list[str]:
     per = f"cost a {simulation.traffic.per}" if simulation.traffic.per else "cost"
-    times = ["first token p50", "p95"] if _has_times(simulation) else []
     quality = "of the largest's quality" if simulation.is_estimated else "quality"
     shares = [f"to {name}" for name in simulation.tiers]
-    return ["", *shares, per, "of the largest's", quality, *times]
+    return ["", *shares, per, "of the largest's", quality]
 
 
 def _cells(simulation: Simulation, one: Way) -> list[str]:
     largest = simulation.largest
     share = f"{one.cost / largest.cost:.0%}" if largest.cost else _NONE
     cells = [one.name, *(f"{one.shares[name]:.0%}" for name in simulation.tiers)]
-    cells += [_usd(simulation.bill(one)), share, _NONE if one.quality is None else f"{one.quality:.1%}"]
-    if _has_times(simulation):
-        cells += [_NONE, _NONE] if one.first is None else [seconds(value) for value in one.first]
-    return cells
-
-
-def _has_times(simulation: Simulation) -> bool:
-    return simulation.router.first is not None
+    return [
+        *cells,
+        _usd(simulation.bill(one)),
+        share,
+        _NONE if one.quality is None else f"{one.quality:.1%}",
+    ]
 
 
 def _usd(value: float) -> str:
@@ -100,11 +119,8 @@ def _curve(simulation: Simulation) -> str:
         if one.quality is not None and " as often" not in one.name
     ]
     values = [(x, y) for line in lines for x, y in line.points] + [(dot.x, dot.y) for dot in dots]
-    low = int(min(y for _, y in values) * 10) / 10
-    high = max(1.0, max(y for _, y in values))
-    wide = max(1.0, max(x for x, _ in values))
-    x_ticks = [(wide * n / 4, f"{wide * n / 4:.0%}") for n in range(5)]
-    y_ticks = [(low + (high - low) * n / 4, f"{low + (high - low) * n / 4:.0%}") for n in range(5)]
+    x_ticks = percent_ticks(0.0, max(1.0, *(x for x, _ in values)))
+    y_ticks = percent_ticks(min(y for _, y in values), max(1.0, *(y for _, y in values)))
     said = "; ".join(f"{dot.name}: {dot.y:.0%} of the quality at {dot.x:.0%} of the cost" for dot in dots)
     return chart(
         "Quality by cost, of the largest tier's",
@@ -113,6 +129,24 @@ def _curve(simulation: Simulation) -> str:
         ("cost", x_ticks),
         ("quality", y_ticks),
         said,
+    )
+
+
+def _calibration(simulation: Simulation) -> str:
+    """How often the smallest tier was good enough, by how probable that was said to be."""
+    points = simulation.calibration
+    if not points:
+        return ""
+    ticks = [(n / 4, f"{n / 4:.0%}") for n in range(5)]
+    said = "; ".join(f"said {said:.0%}, was {was:.0%}" for said, was in points)
+    name = simulation.tiers[0]
+    return chart(
+        f"Calibration: “{name}” is as good as the largest",
+        [Line("as it was", points, strong=True), Line("as it was said", [(0.0, 0.0), (1.0, 1.0)])],
+        [Dot("", x, y, strong=True) for x, y in points],
+        ("said", ticks),
+        ("was", ticks),
+        f"Calibration: {said}",
     )
 
 

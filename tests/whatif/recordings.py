@@ -40,7 +40,7 @@ def evaluation(right, model, *, text="Yes.", count=60, kinds=("plain", "hard")):
     outcomes = []
     for number in range(count):
         is_hard = number % 2 == 1
-        asked = f"{HARD if is_hard else EASY} ({'x' * (number % 5 + 1)})"
+        asked = f"{HARD if is_hard else EASY} ({number})"
         made = answer(asked, text(number) if callable(text) else text, model)
         outcomes.append(
             Outcome(

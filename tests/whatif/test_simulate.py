@@ -90,7 +90,7 @@ def test_what_is_refused_is_paid_twice():
 def test_one_model_was_recorded():
     """The other tier has the same tokens at its own price, and a quality that the router estimates."""
     answers = [answer(EASY, model=LARGE), answer(HARD, model=LARGE), answer(EASY, model=LARGE)]
-    simulation = simulate(answers, TIERS, Traffic(300, per="week"))
+    simulation = simulate(answers, {"small": SMALL, "large": LARGE}, Traffic(300, per="week"))
     assert simulation.is_estimated and len(simulation.cases) == 3
     assert simulation.ways["always small"].cost == pytest.approx(EACH[SMALL])
     router = Router()
@@ -166,7 +166,10 @@ def test_how_it_is_shown():
     """In a notebook it is a table with pictures that say what they show; nothing in it is markup of others."""
     each = recorded()
     page = simulate(each, TIERS, 1_000)._repr_html_()
-    assert page.count("<img alt=") == 2 and "<script" not in page
+    assert page.count("<img alt=") == 3 and "<script" not in page
+    assert page.count('<div class="ragnb-times">') == 1 and "Times: always small first token p50" in repr(
+        simulate(each, TIERS)
+    )
     assert "Quality by cost" not in page  # it is in the picture
     assert re.search(r"router: \d+% of the quality at \d+% of the cost", page)
     frame = simulate(each, TIERS).frame
@@ -227,3 +230,11 @@ def test_nothing_to_learn_from():
     """Where the small tier is always as good, the router that ragnb comes with decides, and it is said."""
     each = recorded(small=lambda number, is_hard: True)
     assert "always good enough" in simulate(each, TIERS).chosen.by
+
+
+def test_calibration():
+    """What was said to be probable was so about as often, on questions that the router had not seen."""
+    simulation = simulate(recorded(), TIERS)
+    assert len(simulation.calibration) == 5
+    assert simulation.calibration[0][1] < 0.5 < simulation.calibration[-1][1]
+    assert simulate([answer(EASY, model=LARGE)], TIERS).calibration == []
