@@ -254,6 +254,29 @@ def test_the_threshold_keeps_the_quality():
     assert lowest_threshold([0.9] * 4, own, best, keep=1.0) == 1.0
 
 
+def test_the_direction_of_a_signal_is_not_learned():
+    """A signal that happens to point the other way in what was fitted on counts nothing."""
+    dice = random.Random(3)
+    rows = []
+    for number in range(100):
+        spread, negation = dice.random(), float(number % 2)
+        quality = {"small": float(spread < 0.3 + 0.4 * negation), "large": 1.0}
+        rows.append(Labelled({**EASY, "spread": spread, "negation": negation}, quality))
+    router = Router().fit(rows)
+    plain, negated = ({**EASY, "spread": 0.5, "negation": value} for value in (0.0, 1.0))
+    assert router.probability(plain, "small") == router.probability(negated, "small")
+    assert router.probability({**EASY, "spread": 0.1}, "small") > router.probability(plain, "small")
+
+
+def test_a_question_asked_often_counts_once():
+    """Twenty answers to one question weigh no more than one answer to another."""
+    rows = labelled(60)
+    again = rows + [row for row in rows for _ in range(5)]
+    once, often = Router().fit(rows), Router().fit(again)
+    asked = {**EASY, "spread": 0.7}
+    assert once.probability(asked, "small") == pytest.approx(often.probability(asked, "small"), abs=1e-3)
+
+
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
 def test_no_probability(wrong):
     """A threshold is a probability."""
