@@ -18,7 +18,7 @@ MEANINGS = {
 
 def figures(report: Report) -> list[tuple[str, str]]:
     """What a run took, each a figure and its name."""
-    found = [(words.seconds(report.seconds), "to report" if report.taken_over else "to ask all")]
+    found = [(words.seconds(report.seconds), "in all")]
     if report.output_tokens:
         cost = report.cost
         found.append(("?" if cost is None else words.money(cost), "for all answers"))
@@ -54,7 +54,8 @@ def _documents(report: Report) -> str:
 def configured(report: Report) -> str:
     """Which parts answered."""
     models = dict.fromkeys(one.spent.model for one in report if one.spent.model)
-    return ", ".join(models) or report.configured.get("llm", "")
+    names = ("the extractive answerer" if name == "extractive" else name for name in models)
+    return ", ".join(names) or report.configured.get("llm", "")
 
 
 def measures(report: Report) -> str:

@@ -134,10 +134,31 @@ def test_killed_and_started_again(place):
         status, _, log = run(place, sim)
         assert status == 0, log
         assert all(count <= 2 for count in asked(sim).values()) and sum(asked(sim).values()) <= 8
+    killed = said(place / "out")[0]
     with Simulator(answer) as sim:
-        assert run(place, sim, "--run", "undisturbed", "--home", "other")[0] == 0
-    rows = said(place / "out")[0]
-    assert [row["answer"] for row in rows][-1] == "I found no answer in these documents."
+        assert run(place, sim, "--run", "undisturbed")[0] == 0
+    assert said(place / "out")[0] == killed
+    assert "Since the run one: every answer is the same." in (place / "out" / "report.md").read_text()
+
+
+@pytest.mark.timeout(300)
+def test_the_budget_reached(place):
+    """What was done is reported with status 1; with more money the same run goes on, and pays nothing twice."""
+    with Simulator(answer) as sim:
+        status, out, log = run(place, sim, "--budget", "0.00095")
+        assert (status, out) == (1, "out/report.html\n") and "not asked" in log
+        assert "not asked: A request to openai:gpt-4o-mini may cost up to" in log
+        assert 0 < sum(asked(sim).values()) < 6
+        status, _, log = run(place, sim, "--budget", "1")
+        assert status == 0 and sum(asked(sim).values()) == 6, log
+
+
+def test_without_papermill(place, monkeypatch, capsys):
+    """What is missing is named, with what to run."""
+    monkeypatch.chdir(place)
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    assert main(words()) == 2
+    assert 'not installed. Run: pip install "ragnb[notebook]"' in capsys.readouterr().err
 
 
 @pytest.mark.timeout(300)
