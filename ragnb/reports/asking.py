@@ -14,7 +14,7 @@ from dataclasses import replace
 from ragnb.answer import Answer
 from ragnb.answering import Answering, Taken
 from ragnb.documents import Hit
-from ragnb.errors import InvalidInputError, RagnbError, from_failure
+from ragnb.errors import BudgetError, InvalidInputError, RagnbError, from_failure
 from ragnb.evaluation.asking import HOPELESS
 from ragnb.evaluation.gold import Located, Locator
 from ragnb.evaluation.questions import Question
@@ -26,6 +26,8 @@ from ragnb.resumption.listing import Entry
 from ragnb.routing.budgets import Allowance
 
 Tell = Callable[[Result], None]
+
+_CHECK = "Is everything there?"
 
 
 class Asking:
@@ -40,9 +42,11 @@ class Asking:
         self._there = self._latest(before)
         if allowance is not None:
             allowance.settle(0.0, sum(one.cost or 0.0 for one in before))
-        self._is_short = False  # of money
+        self._busy = 0  # answers under way
+        self._one_ended = asyncio.Event()  # another one each time
+        self._in_turn = asyncio.Lock()
         self._end: RagnbError | None = None
-        self.taken_over = 0
+        self.taken_over: set[str] = set()
 
     def _latest(self, before: Sequence[Entry]) -> dict[str, tuple[int, Entry]]:
         """The latest answer of each question that was asked before, and its number."""
@@ -56,52 +60,59 @@ class Asking:
     async def all(self, questions: Sequence[Question], at_once: int, tell: Tell) -> list[Result]:
         """What becomes of each question, in their order.
 
-        Where a budget leaves no room for a question while others are under way, it is asked once more when
-        they have ended. What ends all questions, such as a wrong key, is raised where it left none with an
-        answer.
+        What ends all questions, such as a wrong key or a budget that is spent, is raised where it left none
+        with an answer.
         """
         for question in questions:
             keys.checked(self._key(question, 0))
-        await found_now(self._answering.engine, "Is everything there?", 1)
+        await found_now(self._answering.engine, _CHECK, 1, _searched(Rewritten(question=_CHECK)))
         await asyncio.to_thread(self._answering.engine.llm.warm_up)
-
-        def told(_: Question, became: Result) -> None:
-            if became.status != "not asked":
-                tell(became)
-
-        results = await each(questions, self._one, at_once, told)
-        for place, question in enumerate(questions):
-            if results[place].status == "not asked":
-                self._is_short = False
-                if self._end is None:
-                    results[place] = await self._one(question, alone=True)
-                elif not any(one.has_answer for one in results):
-                    raise self._end
-                else:
-                    results[place] = not_asked(question, str(self._end))
-                tell(results[place])
+        results = await each(questions, self._one, at_once, lambda _, became: tell(became))
         if self._end is not None and not any(one.has_answer for one in results):
             raise self._end
         return results
 
-    async def _one(self, question: Question, alone: bool = False) -> Result:
-        if self._end is not None or self._is_short:
-            return not_asked(question)
+    async def _one(self, question: Question) -> Result:
+        if self._end is not None:
+            return not_asked(question, str(self._end))
         located = await asyncio.to_thread(self._locator.locate, question) if question.gold else Located()
         try:
-            answer = await ended(await self._taken(question))
+            answer = await self._answer(question)
+            if _is_refused(answer):
+                answer = await self._answer_in_turn(question, answer)
         except InvalidInputError as error:  # too long, for example: the others are asked all the same
             return failed(question, str(error))
         end = answer.last(Failed)
-        if end is not None and end.error == "BudgetError" and not answer.text:
-            if not alone:
-                self._is_short = True
-                return not_asked(question)
-            self._end = from_failure(end.error, end.message, end.advice, end.fault)
-            return not_asked(question, str(self._end))
         if end is not None and end.fault in HOPELESS:
-            self._end = from_failure(end.error, end.message, end.advice, end.fault)
-        return result(question, located, answer)
+            self._end = _error(end)
+        return (
+            not_asked(question, str(self._end))
+            if _is_refused(answer)
+            else result(question, located, answer)
+        )
+
+    async def _answer(self, question: Question) -> Answer:
+        self._busy += 1
+        try:
+            return await ended(await self._taken(question))
+        finally:
+            self._busy -= 1
+            self._one_ended.set()
+            self._one_ended = asyncio.Event()
+
+    async def _answer_in_turn(self, question: Question, answer: Answer) -> Answer:
+        """Again and again what a budget left no room for: others that are under way have more set aside for
+        them than they cost. Where none is, the budget is spent."""
+        async with self._in_turn:
+            while _is_refused(answer) and self._end is None:
+                is_alone = not self._busy
+                if not is_alone:
+                    await self._one_ended.wait()
+                answer = await self._answer(question)
+                end = answer.last(Failed)
+                if is_alone and end is not None and _is_refused(answer):
+                    self._end = _error(end)
+        return answer
 
     async def _taken(self, question: Question) -> Taken:
         number, entry = self._there.get(question.id, (0, None))
@@ -112,7 +123,7 @@ class Asking:
             elif entry.status in ("cancelled", "failed") and answer.text:
                 return self._answering.resume(entry.id)
             elif entry.status == "finished":
-                self.taken_over += 1
+                self.taken_over.add(question.id)
         return self._answering.ask(question.question, self._k, None, self._key(question, number))
 
     async def _still_holds(self, question: Question, answer: Answer) -> bool:
@@ -124,9 +135,7 @@ class Asking:
             return False
         if answer.first(Retrieved) is None:
             return True
-        so_far = Answer()
-        for rewritten in answer.all(Rewritten):
-            so_far.append(rewritten)
+        so_far = _searched(*answer.all(Rewritten))
         now, _ = await found_now(engine, question.question, self._k, so_far)
         # With the same candidates, another order is chance: a reranker may have had less time.
         if _texts(now) == _texts(answer.candidates):
@@ -140,6 +149,24 @@ class Asking:
 def _within(answering: Answering, allowance: Allowance) -> Answering:
     engine = answering.engine
     return Answering(replace(engine, accounts=engine.accounts.within(allowance)), answering.journal)
+
+
+def _searched(*rewritten: Rewritten) -> Answer:
+    """An answer that is as far as the words to search for, so that no model is asked for them."""
+    answer = Answer()
+    for one in rewritten:
+        answer.append(one)
+    return answer
+
+
+def _is_refused(answer: Answer) -> bool:
+    """Whether a budget left no room for it."""
+    end = answer.last(Failed)
+    return end is not None and end.error == BudgetError.__name__ and not answer.text
+
+
+def _error(end: Failed) -> RagnbError:
+    return from_failure(end.error, end.message, end.advice, end.fault)
 
 
 def _texts(hits: Sequence[Hit]) -> set[tuple[str, str]]:

@@ -47,7 +47,8 @@ def _piece(piece: Piece) -> str:
 
 def markdown(report: Report) -> Iterator[str]:
     """The whole: the summary, each answer with its sources, and at the end what each took."""
-    yield f"# {report.record.name}: {report.record.run}\n\n{summary(report)}\n\n## Answers\n\n"
+    title = to_markdown(f"# {report.record.name}: {report.record.run}", ())
+    yield f"{title}\n\n{summary(report)}\n\n## Answers\n\n"
     for number, (one, said) in enumerate(report.answers(), start=1):
         yield f"{answer(number, one, said)}\n\n"
     head = ("question", "first token", "total", "tokens in", "out", "USD", "got over")
@@ -75,7 +76,8 @@ def _row(one: Result) -> list[str]:
     total = seconds(spent.total) if spent.answer_id else one.status
     cost = "" if not spent.answer_id else "unknown" if spent.cost is None else f"{spent.cost:.6f}"
     tokens = (f"{spent.input_tokens:,}", f"{spent.output_tokens:,}")
-    return [one.id.replace("|", "\\|"), first, total, *tokens, cost, spent.trouble]
+    name = to_markdown(_line(one.id), ()).replace("|", "\\|")
+    return [name, first, total, *tokens, cost, spent.trouble]
 
 
 def plain(report: Report) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import overload
 
 from ragnb.answer import Answer
 from ragnb.display import words
-from ragnb.errors import UnansweredError
+from ragnb.errors import RagnbError, UnansweredError
 from ragnb.ingest.report import IngestReport
 from ragnb.reports.alerts import Alert
 from ragnb.reports.changes import Changes
@@ -97,8 +98,14 @@ class Report(Sequence[Result]):
         return sum(one.spent.output_tokens for one in self)
 
     def answers(self) -> Iterator[tuple[Result, Answer | None]]:
-        """Each question with its answer, which is read when its turn comes; None where there is none."""
-        return ((one, self._read(one.spent.answer_id) if one.spent.answer_id else None) for one in self)
+        """Each question with its answer, which is read when its turn comes; None where there is none, or no
+        longer."""
+        for one in self:
+            answer = None
+            if one.spent.answer_id:
+                with suppress(RagnbError):
+                    answer = self._read(one.spent.answer_id)
+            yield one, answer
 
     def check(self) -> None:
         """Raise `UnansweredError` where a question has no answer, or a threshold was passed: papermill then

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from ragnb.errors import ConfigurationError, InvalidInputError, RunInUseError
+from ragnb.errors import ConfigurationError, InvalidInputError, JournalError, RunInUseError
 from ragnb.reports.files import write
 from ragnb.reports.result import Result, from_lines, to_lines
 from ragnb.resumption import locks
@@ -68,7 +68,7 @@ class Runs:
     def keep(self, record: Record, results: list[Result]) -> None:
         """Keep what became of the questions, for the run after."""
         if self._folder is not None:
-            write(self._folder / record.run / "report.jsonl", to_lines(results))
+            self._write(record.run, "report.jsonl", to_lines(results))
 
     @contextmanager
     def _held(self, run: str) -> Iterator[None]:
@@ -114,8 +114,18 @@ class Runs:
         ]
         latest = max(ended, key=lambda one: one.began, default=None)
         record = Record(run, name, datetime.now(UTC), latest.run if latest else "")
-        write(self._folder / run / "run.json", [msgspec.json.encode(record)])
+        self._write(run, "run.json", [msgspec.json.encode(record)])
         return record
+
+    def _write(self, run: str, name: str, content: Iterable[bytes]) -> None:
+        assert self._folder is not None
+        try:
+            write(self._folder / run / name, content)
+        except OSError as error:
+            raise JournalError(
+                f"The run cannot be kept in {self._folder / run}: {error.strerror}.",
+                "Make room and start it again: what was answered is not paid again.",
+            ) from error
 
     def _read(self, run: str) -> Record | None:
         assert self._folder is not None

@@ -61,7 +61,9 @@ async def report(
         asking = Asking(answering, record.run, k, allowance)
         telling = Telling(len(questions))
         try:
-            results = await asking.all(questions, concurrency, telling.tell)
+            results = await asking.all(
+                questions, concurrency, lambda one: telling.tell(one, one.id in asking.taken_over)
+            )
             before = await asyncio.to_thread(runs.previous, record)
             made = Report(
                 record,
@@ -69,7 +71,7 @@ async def report(
                 configured=answering.engine.configured,
                 read=answering.journal.answer,
                 seconds=time.perf_counter() - begin,
-                taken_over=asking.taken_over,
+                taken_over=len(asking.taken_over),
                 ingested=ingested,
                 changes=None if before is None else compare(record.previous, before, results),
                 alerts=watched,

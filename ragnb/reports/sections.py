@@ -128,10 +128,11 @@ def section(number: int, result: Result, answer: Answer | None) -> str:
         f'<h3 dir="auto" style="margin:0 0 0.4em;font-size:1.1em">{number}. '
         f"{escape(result.question)}{badge}</h3>"
     ]
-    if answer is not None and answer.text:
-        anchor = f"{card.anchor_of(answer)}-{number}"
-        text = to_html(answer.text, answer.citations, anchor=anchor)
-        parts.append(f'<div dir="auto" style="line-height:1.6;overflow-x:auto">{text}</div>')
+    anchor = "" if answer is None else f"{card.anchor_of(answer)}-{number}"
+    if result.answer:
+        text, cited = (result.answer, ()) if answer is None else (answer.text, answer.citations)
+        html = to_html(text, cited, anchor=anchor)
+        parts.append(f'<div dir="auto" style="line-height:1.6;overflow-x:auto">{html}</div>')
     if result.reason:
         parts.append(f'<p style="{_TROUBLE}">{escape(result.reason)}</p>')
     if answer is not None and answer.text:

@@ -23,15 +23,18 @@ class Telling:
         self._out = None if is_watched else sys.stdout if in_notebook() else sys.stderr
         self._bar.begin(total)
 
-    def tell(self, result: Result) -> None:
+    def tell(self, result: Result, was_there: bool) -> None:
+        """A question is done with; ``was_there`` where its answer was before this start."""
         self._done += 1
         self._bar.advance(1)
-        self.line(f"{self._done}/{self._total} {result.id}: {became(result)}")
+        before = ", before this start" if was_there else ""
+        self.line(f"{self._done}/{self._total} {result.id}: {became(result)}{before}")
 
     def line(self, text: str) -> None:
         if self._out is not None:
             now = datetime.now().astimezone()
-            print(f"{now:%Y-%m-%d %H:%M:%S} {text}", file=self._out, flush=True)
+            said = words.readable(" ".join(text.split()))
+            print(f"{now:%Y-%m-%d %H:%M:%S} {said}", file=self._out, flush=True)
 
     def end(self) -> None:
         self._bar.end()
@@ -44,7 +47,7 @@ class Telling:
 def became(result: Result) -> str:
     """What became of a question, in a line."""
     if not result.has_answer:
-        return " ".join(f"{result.status}: {result.reason}".split())
+        return f"{result.status}: {result.reason}"
     spent = result.spent
     said = [f"{result.status} in {words.seconds(spent.total)}"]
     if result.sources:

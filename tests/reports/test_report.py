@@ -172,6 +172,16 @@ def test_a_question_that_is_too_long(made, tmp_path):
     assert "characters" in report[0].reason
 
 
+def test_an_answer_that_is_no_longer_kept(made, questions, tmp_path):
+    """Its text is still in the report."""
+    rag, _ = made(home=tmp_path / "home")
+    report = rag.report(questions)
+    (tmp_path / "home" / "answers" / f"{report[0].spent.answer_id}.jsonl").unlink()
+    assert [answer is None for _, answer in report.answers()] == [True] + 5 * [False]
+    report.save(tmp_path / "out")
+    assert "Refunds are paid within five days [" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_measures_of_gold_quotes(made, tmp_path):
     """Where questions bring gold quotes, the report measures the citations, and can watch them."""
     rag, _ = made()

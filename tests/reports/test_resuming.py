@@ -196,6 +196,13 @@ def test_a_budget(made, questions, tmp_path):
     assert more.exit_status == 0 and sum(asked(sim).values()) == before + 6 - done
 
 
+def test_a_budget_with_room_for_two_at_once(made, questions):
+    """A question for which it has no room while others are under way waits for them, and is answered."""
+    rag, sim = made()
+    report = rag.report(questions, budget=0.002, concurrency=6)  # each might cost 0.00089
+    assert report.exit_status == 0 and sum(asked(sim).values()) == 6
+
+
 def test_a_budget_for_nothing(made, questions, tmp_path):
     """One that does not suffice for one question is told."""
     rag, sim = made(home=tmp_path / "home")
