@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,25 +17,25 @@ def run(
 ) -> tuple[int, int]:
     """Run a command; give its exit status and the most memory that it took, in bytes.
 
-    That is the sum, over all processes that were ever seen, of the largest resident set each one had
-    (the kernel keeps it: VmHWM). Not all of them were at their largest at once, and pages that they share
-    count for each, so the true peak is below. Past ``limit`` everything is killed, as a container would be.
+    That is the largest sum that was seen over the processes alive at a time, of the largest resident set each
+    one has had (the kernel keeps it: VmHWM), without the pages that it shares with another (the libraries).
+    Not all are at their largest at once, so the true peak is below. Past ``limit`` everything is killed, as a
+    container would be.
     """
-    peaks: dict[tuple[int, float], int] = {}
+    peak = 0
     with (
         log.open("wb") as out,
         psutil.Popen(command, cwd=cwd, env=dict(env), stdout=out, stderr=out) as root,
     ):
         while True:
             family = _family(root)
-            for process in family:
-                if peak := _peak(process):
-                    peaks[process.pid, process.create_time()] = peak
-            if sum(peaks.values()) > limit:
+            peak = max(peak, sum(map(_memory, family)))
+            if peak > limit:
                 for process in reversed(family):
-                    process.kill()
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
             try:
-                return root.wait(_LOOK), sum(peaks.values())
+                return root.wait(_LOOK), peak
             except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
                 pass
 
@@ -46,10 +47,17 @@ def _family(root: psutil.Popen) -> list[psutil.Process]:
         return []
 
 
-def _peak(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
+    folder = Path("/proc", str(process.pid))
     try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    except OSError:  # it has just ended
+        most = _kilobytes(folder / "status", "VmHWM")
+        now, own = (_kilobytes(folder / "smaps_rollup", name) for name in ("Rss", "Pss"))
+    except (OSError, StopIteration):  # it has just ended
         return 0
-    lines = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return next((1024 * int(line.split()[1]) for line in lines), 0)
+    return 1024 * max(0, most - now + own)
+
+
+def _kilobytes(file: Path, name: str) -> int:
+    return next(
+        int(line.split()[1]) for line in file.read_text().splitlines() if line.startswith(f"{name}:")
+    )
