@@ -99,8 +99,14 @@ def _by(
 def _by_rule(rule: Rule, cases: Sequence[Case], names: Sequence[Sequence[str]]) -> Chosen:
     tiers = []
     for case, able in zip(cases, names, strict=True):
-        tier = rule(dict(case.signals))
-        if tier not in case.tries:
+        try:
+            tier = rule(dict(case.signals))
+        except Exception as error:
+            raise InvalidInputError(
+                f"The rule failed at “{case.question}”: {type(error).__name__}: {error}.",
+                "While answers are given, the largest tier would answer; mend the rule first.",
+            ) from error
+        if not isinstance(tier, str) or tier not in case.tries:
             raise InvalidInputError(
                 f"The rule said {tier!r:.60} to “{case.question}”, which is no tier.",
                 f"It has to name one of {', '.join(case.tries)}.",

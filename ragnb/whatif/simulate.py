@@ -144,6 +144,11 @@ def _weights(cases: Sequence[Case], traffic: Traffic) -> list[float]:
 
 
 def _check(tiers: Sequence[Tier], speeds: Mapping[str, Speed]) -> None:
+    if strange := [one for one in tiers if not (isinstance(one, Tier) and _has_model(one))]:
+        raise InvalidInputError(
+            f"{strange[0]!r:.60} is no tier.",
+            'Write {"small": "openai:gpt-4.1-nano", "large": "openai:gpt-4.1"}, or Tier objects.',
+        )
     names = [tier.name for tier in tiers]
     if not names or len(set(names)) < len(names):
         raise InvalidInputError(
@@ -152,3 +157,7 @@ def _check(tiers: Sequence[Tier], speeds: Mapping[str, Speed]) -> None:
         )
     if unknown := [name for name in speeds if name not in names]:
         raise InvalidInputError(f"{unknown[0]!r} is no tier.", f"The tiers: {', '.join(names)}.")
+
+
+def _has_model(tier: Tier) -> bool:
+    return isinstance(tier.llm, str) or isinstance(getattr(tier.llm, "name", None), str)

@@ -18,7 +18,8 @@ class Traffic:
     mix: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.questions, bool) or not 0 < self.questions < float("inf"):
+        is_number = isinstance(self.questions, (int, float)) and not isinstance(self.questions, bool)
+        if not is_number or not 0 < self.questions < float("inf"):
             raise InvalidInputError(f"{self.questions!r} questions are no traffic.", "Use 1 or more.")
         shares = list((self.mix or {"all": 1.0}).values())
         if min(shares) < 0 or not sum(shares) > 0:

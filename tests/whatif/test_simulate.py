@@ -188,7 +188,12 @@ def test_how_it_is_shown():
         ([answer(EASY)], [], {}, "nothing to choose among"),
         ([answer(EASY)], [TIERS[0], TIERS[0]], {}, "nothing to choose among"),
         ({"middle": []}, TIERS, {}, "'middle', which is no tier"),
+        ([answer(EASY)], {"small": None}, {}, "is no tier"),
+        ([answer(EASY)], "openai:gpt-4.1", {}, "'o' is no tier"),
         ([answer(EASY)], TIERS, {"traffic": 0}, "no traffic"),
+        ([answer(EASY)], TIERS, {"traffic": "many"}, "no traffic"),
+        ([answer(EASY)], TIERS, {"router": lambda signals: ["small"]}, r"said \['small'\]"),
+        ([answer(EASY)], TIERS, {"router": lambda signals: signals["beauty"]}, "KeyError: 'beauty'"),
         (
             [answer(EASY)],
             TIERS,
