@@ -27,8 +27,8 @@ _BIG = "font-size:1.7em;font-weight:600"
 _TILE = f"border:{_LINE};border-radius:8px;padding:0.5em 1em 0.6em;min-width:7em;border-top:3px solid"
 _BOX = "padding:0.8em 1.1em;margin:0.8em 0;max-width:52em;overflow-wrap:break-word"
 _TROUBLE = "border-left:3px solid rgba(214,120,30,0.9);padding:0.2em 0.8em;margin:0.6em 0"
-_GONE = "color:rgba(201,68,56,0.95);text-decoration:line-through"
-_NEW = "color:rgba(46,140,87,0.95);text-decoration:none;font-weight:600"
+_GONE = "background-color:rgba(201,68,56,0.18);text-decoration:line-through"
+_NEW = "background-color:rgba(46,140,87,0.22);text-decoration:none;font-weight:600"
 
 
 def summary(report: Report) -> str:
@@ -123,7 +123,10 @@ def answers(report: Report) -> Iterator[str]:
 def section(number: int, result: Result, answer: Answer | None) -> str:
     """A question, its answer, the sources; what it took, in an element of its own."""
     colour = _COLOURS[result.status]
-    badge = "" if result.status == "answered" else f' <small style="color:{colour}">{result.status}</small>'
+    line = (
+        f"border-bottom:2px solid {colour}"  # a text in that colour is hard to read on black, or on white
+    )
+    badge = "" if result.status == "answered" else f' <small style="{line}">{result.status}</small>'
     parts = [
         f'<h3 dir="auto" style="margin:0 0 0.4em;font-size:1.1em">{number}. '
         f"{escape(result.question)}{badge}</h3>"

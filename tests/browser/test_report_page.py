@@ -13,6 +13,7 @@ from ragnb.embeddings.openai import OpenAIEmbeddings
 from ragnb.llms.openai import OpenAILLM
 from ragnb.simulator import Simulator, Status
 from tests.browser.conftest import SHOTS
+from tests.browser.test_look import AXE, needs_axe
 
 DOCUMENTS = {
     "refunds.md": "Refunds are paid within five working days, to the card or account that paid.",
@@ -117,6 +118,21 @@ def test_read_by_a_manager(browser, written):
         expect(quoted).to_be_visible()
         expect(page.locator("#question-3")).to_contain_text("[image: seen]")
         assert page.locator("script, link, iframe, main style").count() == 0
+    finally:
+        context.close()
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, written, scheme):
+    """Not in the whole page, by day and by night."""
+    context = browser.new_context(offline=True, bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    try:
+        page.goto(written.as_uri())
+        page.add_script_tag(content=AXE.read_text())
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] != "minor"] == []
     finally:
         context.close()
 
