@@ -20,7 +20,10 @@ FILE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
 # Under each heading, modules and the names of theirs that are meant for users.
 NAMES: dict[str, dict[str, list[str]]] = {
     "The pipeline": {
-        "ragnb": ["RAGPipeline", "Answer", "Document", "Keep", "Retry", "RagnbError", "loader"],
+        "ragnb": [
+            *("RAGPipeline", "Answer", "Document", "Keep", "Retry", "RagnbError", "loader"),
+            *("Tier", "Router", "Hold", "Ladder", "Deployments", "Hedge", "Budget", "Allowance", "Price"),
+        ],
         "ragnb.chat": ["Chat"],
     },
     "Models": {

@@ -62,6 +62,7 @@ class Deployments:
 
     @property
     def price(self) -> Price | None:
+        """USD per million tokens; None where genai-prices is asked."""
         return getattr(self._first, "price", None)
 
     @property
@@ -71,6 +72,7 @@ class Deployments:
 
     @property
     def echoes(self) -> bool:
+        """Whether the model says a prefilled beginning again."""
         return getattr(self._first, "echoes", False)
 
     @property

@@ -37,6 +37,7 @@ class Allowance:
 
     @property
     def spent(self) -> float:
+        """USD so far."""
         return self._spent
 
     def reserve(self, amount: float) -> bool:
