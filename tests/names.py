@@ -56,6 +56,7 @@ NAMES: dict[str, dict[str, list[str]]] = {
         "ragnb.evaluation.result": ["Evaluation"],
         "ragnb.evaluation.comparison": ["Comparison"],
     },
+    "Routing": {"ragnb.routing": ["simulate", "Simulation", "Traffic", "Speed", "Labelled"]},
     "Pictures": {
         "ragnb.display.order": ["order_picture"],
         "ragnb.display.page": ["page_picture"],
