@@ -83,10 +83,12 @@ class Simulation:
 
     @property
     def router(self) -> Way:
+        """What comes of the router's choices."""
         return self.ways["router"]
 
     @property
     def largest(self) -> Way:
+        """What comes of asking the largest tier always."""
         return self.ways[f"always {self.tiers[-1]}"]
 
     @property
