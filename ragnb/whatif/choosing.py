@@ -12,6 +12,7 @@ from ragnb.routing.router import Router, Rule
 from ragnb.routing.tiers import Tier
 from ragnb.routing.windows import Windows
 from ragnb.whatif.recorded import Case
+from ragnb.whatif.ways import ending
 
 _FOLDS = 5
 _FEWEST = 25  # four fifths of which are enough to fit on
@@ -46,7 +47,9 @@ def able(cases: Sequence[Case], tiers: Sequence[Tier]) -> list[list[str]]:
     ]
 
 
-def chosen(cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule | None) -> Chosen:
+def chosen(
+    cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule | None, *, hold: bool
+) -> Chosen:
     """By the router that is given; else by one fitted on the other questions, where all were measured; else
     by the one that ragnb comes with. Raises `InvalidInputError` for a rule that names no tier."""
     names = able(cases, tiers)
@@ -57,7 +60,7 @@ def chosen(cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule |
     measured = [case for case in cases if case.is_measured]
     if len(measured) == len(cases) >= _FEWEST and len(tiers) > 1:
         try:
-            routers = _fitted_on_others(cases)
+            routers = _fitted_on_others(cases, hold=hold)
         except InvalidInputError as error:
             said = f"the router that ragnb comes with, as {error.message[0].lower()}{error.message[1:-1]}"
             return _by([Router()] * len(cases), cases, names, said)
@@ -65,8 +68,9 @@ def chosen(cases: Sequence[Case], tiers: Sequence[Tier], router: Router | Rule |
     return _by([Router()] * len(cases), cases, names, "the router that ragnb comes with")
 
 
-def _fitted_on_others(cases: Sequence[Case]) -> list[Router]:
-    """For each question a router that has seen neither it nor the same one asked again."""
+def _fitted_on_others(cases: Sequence[Case], *, hold: bool) -> list[Router]:
+    """For each question a router that has seen neither it nor the same one asked again. With ``hold``, a
+    tier is as good as what is shown where it is asked first."""
     asked = sorted({case.question for case in cases})
     random.Random(0).shuffle(asked)  # the same folds each time, whatever the order
     fold = {question: place % _FOLDS for place, question in enumerate(asked)}
@@ -74,7 +78,9 @@ def _fitted_on_others(cases: Sequence[Case]) -> list[Router]:
         (
             fold[case.question],
             Labelled(
-                case.signals, {tier: one.quality or 0.0 for tier, one in case.tries.items()}, case.question
+                case.signals,
+                {tier: ending(case, tier, hold=hold).quality or 0.0 for tier in case.tries},
+                case.question,
             ),
         )
         for case in cases

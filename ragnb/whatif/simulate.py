@@ -58,7 +58,7 @@ def simulate(
     if measured and len(measured) < len(found):
         notes.append(f"{len(found) - len(measured):,} questions whose quality is not known are left out.")
     found = measured or found
-    by = chosen(found, tiers, router)
+    by = chosen(found, tiers, router, hold=hold)
     is_estimated = not measured
     if is_estimated and by.probabilities:
         found = [_estimated(case, known) for case, known in zip(found, by.probabilities, strict=True)]

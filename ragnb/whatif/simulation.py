@@ -129,7 +129,7 @@ class Simulation:
             return []
         small, large = self.tiers[0], self.tiers[-1]
         pairs = sorted(
-            (said[small], (case.tries[small].quality or 0.0) >= (case.tries[large].quality or 0.0))
+            (said[small], self._quality(case, small) >= self._quality(case, large))
             for said, case in zip(self.chosen.probabilities, self.cases, strict=True)
         )
         parts = [pairs[n * len(pairs) // _PARTS : (n + 1) * len(pairs) // _PARTS] for n in range(_PARTS)]
@@ -154,6 +154,9 @@ class Simulation:
         share = after / before
         largest = (share * large.cost - small.cost) / (large.cost - small.cost)
         return Needed(before, after, before / large.cost, largest, self._kept(share * large.cost))
+
+    def _quality(self, case: Case, tier: str) -> float:
+        return ending(case, tier, hold=self.hold).quality or 0.0
 
     def _kept(self, cost: float) -> float | None:
         """The share of the largest tier's quality that the router keeps at a cost."""
