@@ -4,16 +4,16 @@ It is a simulation. The shares below are assumptions; which question falls to wh
 router sees none of this, only the question and the passages. The small model fails where small models do, by about
 as much as is published of small and large ones:
 
-- two documents: 0.36 (Mixtral-8x7B) and 0.89 (GPT-4) right with all evidence given: Tang and Yang, MultiHop-RAG,
-  2024, table 6. Taken as it is.
+- two documents: about 0.36 (Mixtral-8x7B) and 0.89 (GPT-4) right with all evidence given: Tang and Yang,
+  MultiHop-RAG, 2024. Taken as it is.
 - tables: a model of 7 or 8 billion parameters has about half the score of GPT-4: Wu et al., TableBench, 2024.
   Here 0.47 and 0.94.
 - negation: how well it is understood grows with the size: Vrabcová et al., "Negation: A Pink Elephant in the Large
   Language Models' Room?", 2025. Here the small one is right half as often as without it.
-- much to read: 0.99 (at 4,000 tokens) to 0.94 (at 32,000) of GPT-4's share by Llama 3.1 8B: Hsieh et al., RULER,
+- much to read: about 0.99 (at 4,000 tokens) to 0.94 (at 32,000) of GPT-4's share by Llama 3.1 8B: Hsieh et al., RULER,
   2024. Here 0.94 above 3,000 characters of passages.
 - plain questions on one passage: 0.94 to 0.98 for models of all sizes: RGB, without noise.
-- "I don't know": in CRAG (Yang et al., 2024, table 5) 47 % of what Llama 3 70B did not answer rightly with retrieval
+- "I don't know": in CRAG (Yang et al., 2024) about 47 % of what Llama 3 70B did not answer rightly with retrieval
   were such answers. ragnb's prompt asks for "no answer in these documents" instead, which does not escalate. Here a
   quarter of the failures, and 1 % of what would have been right.
 """
