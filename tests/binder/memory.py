@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-_LOOK = 0.2  # seconds between two looks
+_LOOK = 0.5  # seconds between two looks, each of which walks all pages
 
 
 def run(

@@ -41,7 +41,7 @@ def test_the_badge_opens_the_quickstart():
     assert (ROOT / path).is_file() and path == "notebooks/01_quickstart.ipynb"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)  # the first one makes the environment
 def test_the_image(image):
     """It has nothing for GPUs and none of the extras, and after postBuild the doctor finds nothing wrong."""
     listed = subprocess.run(
@@ -59,7 +59,7 @@ def test_the_image(image):
     assert told["ok"] and model["state"] == "ok" and "Nothing is wrong." in image.said
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)  # the first one makes the environment
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 def test_papermill(path, image, repository, tmp_path, record_property):
     """papermill runs the notebook there, all its processes together below 2 GB, and each answer is one
