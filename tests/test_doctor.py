@@ -13,7 +13,7 @@ import pytest
 
 from ragnb import doctor
 from ragnb.cli import main
-from ragnb.doctor import frontends
+from ragnb.doctor import notebooks
 from ragnb.doctor.finding import Examination, Finding, cautious
 from ragnb.embeddings import sentence_transformers
 from ragnb.embeddings.openai import OpenAIEmbeddings
@@ -240,7 +240,7 @@ def test_front_ends(monkeypatch):
     """VS Code and Colab are told by what they set; a cell's bundle that is not whole is wrong."""
     monkeypatch.setenv("TERM_PROGRAM", "vscode")
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
-    monkeypatch.setattr(frontends, "_BUNDLE", ("static/answer.js", "static/gone.js"))
+    monkeypatch.setattr(notebooks, "_BUNDLE", ("static/answer.js", "static/gone.js"))
     found = doctor.examine()
     assert finding("VS Code", found).state == finding("Colab", found).state == "ok"
     bundle = finding("the answer cell", found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragnb.doctor import frontends, home, keys, models, packages
+from ragnb.doctor import home, keys, models, notebooks, packages
 from ragnb.doctor.finding import Examination, Finding, cautious
 
 __all__ = ["Examination", "Finding", "examine"]
@@ -24,7 +24,7 @@ def examine(folder: str | Path = ".ragnb") -> Examination:
             *packages.examine(),
             *models.examine(),
             *keys.examine(),
-            *frontends.examine(),
+            *notebooks.examine(),
             *looked(lambda: home.examine(folder))(),
         )
     )
