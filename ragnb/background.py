@@ -85,6 +85,11 @@ def _loop() -> _Loop:
         return _current
 
 
+def is_running() -> bool:
+    """Whether the caller runs on the background loop."""
+    return _current is not None and threading.current_thread() is _current.thread
+
+
 def spawn(work: Coroutine[Any, Any, T]) -> Future[T]:
     """Run a coroutine on the background loop; returns at once."""
     return asyncio.run_coroutine_threadsafe(work, _loop().loop)
@@ -95,7 +100,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     An interrupt cancels it, waits until it has cleaned up, and is raised again.
     """
-    if threading.current_thread() is _loop().thread:
+    if is_running():
         work.close()
         raise RuntimeError(
             "A blocking ragnb method was called on ragnb's own event loop, where it would wait for "

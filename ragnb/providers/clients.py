@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary, finalize
 
-from ragnb.background import close_at_exit
+from ragnb import background
 from ragnb.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class PerLoop(Generic[ClientT]):
 
     def open(self) -> None:
         """Begin to open a connection, unless one is kept, for the request that will come. Returns at once;
-        what fails is left to the request to tell."""
+        what fails is left to the request to tell. Does nothing where none would be kept, see `limits`."""
         loop = asyncio.get_running_loop()
-        if loop in self._opening or time.monotonic() - self._used.get(loop, -inf) < _KEPT:
+        is_kept = time.monotonic() - self._used.get(loop, -inf) < _KEPT
+        if is_kept or loop in self._opening or not background.is_running():
             return
         self._opening[loop] = loop.create_task(self._open())
         self._opening[loop].add_done_callback(lambda _: self._opening.pop(loop, None))
@@ -84,7 +85,7 @@ class PerLoop(Generic[ClientT]):
         if loop not in self._clients:
             self._clients[loop] = self._connect()
             finalize(self, _close, loop, self._clients[loop][0]).atexit = False
-            close_at_exit(self)
+            background.close_at_exit(self)
         self._used[loop] = time.monotonic()
         return self._clients[loop]
 
@@ -97,10 +98,12 @@ class PerLoop(Generic[ClientT]):
 
 
 def limits() -> httpx2.Limits:
-    """What a client keeps of its connections: a reader thinks longer than the usual 5 seconds."""
+    """What a client of the running loop keeps of its connections: on the background loop all, since a
+    reader thinks longer than the usual 5 seconds; on another none, since nobody says when that one ends."""
     import httpx2
 
-    return httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=_KEPT)
+    kept = 100 if background.is_running() else 0
+    return httpx2.Limits(max_connections=1000, max_keepalive_connections=kept, keepalive_expiry=_KEPT)
 
 
 def api_key(given: str | None, variable: str, base_url: str | None, provider: str) -> str:

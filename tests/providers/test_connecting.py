@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
+from functools import wraps
 
 import pytest
 
+from ragnb import background
 from ragnb.errors import ProviderError
 from ragnb.llms.anthropic import AnthropicLLM
 from ragnb.llms.base import Connecting, Request, Stop
@@ -39,6 +42,16 @@ def model(request):
         yield kind("m", base_url=url, api_key="test", **api), sim
 
 
+def on_the_background_loop(test):
+    """Where connections are kept."""
+
+    @wraps(test)
+    def plain(*args, **kwargs):
+        background.run(test(*args, **kwargs))
+
+    return plain
+
+
 async def read(llm):
     """An answer, as far as the engine reads it."""
     stream = llm.stream(Request("How?"))
@@ -55,6 +68,7 @@ async def opened(llm):
         await task
 
 
+@on_the_background_loop
 async def test_a_connection_is_kept(model):
     """Several answers come over one connection."""
     llm, sim = model
@@ -64,6 +78,21 @@ async def test_a_connection_is_kept(model):
     await llm.aclose()
 
 
+def test_another_loop_is_left_clean(model):
+    """Where nobody says when the loop ends, its connections end with their responses."""
+    llm, sim = model
+
+    async def twice():
+        for _ in range(2):
+            llm.connect()
+            await read(llm)
+
+    asyncio.run(twice())
+    assert sim.accepted == len(sim.requests) == 2
+    gc.collect()  # warns of a connection that is open
+
+
+@on_the_background_loop
 async def test_opened_before(model):
     """A request uses the connection that was opened for it; the model has seen nothing of that."""
     llm, sim = model
@@ -76,6 +105,7 @@ async def test_opened_before(model):
     await llm.aclose()
 
 
+@on_the_background_loop
 async def test_opened_once(model, monkeypatch):
     """None is opened while one is kept; one that is not kept any more is opened anew."""
     llm, _ = model
@@ -92,6 +122,7 @@ async def test_opened_once(model, monkeypatch):
     await llm.aclose()
 
 
+@on_the_background_loop
 async def test_the_deployment_that_is_next():
     """Of several keys, the one that will be asked has its connection opened."""
     with Counting("It is so.") as first, Counting("It is so.") as second:
@@ -105,6 +136,7 @@ async def test_the_deployment_that_is_next():
         await llm.aclose()
 
 
+@on_the_background_loop
 async def test_what_fails_is_told_by_the_request(model, monkeypatch):
     """No server, and no key: nothing is raised before there is a request."""
     llm, sim = model
@@ -132,6 +164,7 @@ async def silent():
         over.set()
 
 
+@on_the_background_loop
 async def test_closed_while_it_is_opened():
     """A connection that is being opened is given up when the model is closed."""
     async with silent() as (port, asked):
@@ -142,6 +175,7 @@ async def test_closed_while_it_is_opened():
         assert not llm._clients._opening
 
 
+@on_the_background_loop
 async def test_a_server_that_does_not_end_its_response(model, monkeypatch):
     """The end of the answer does not wait long for the end of the response."""
     llm, sim = model
@@ -175,6 +209,7 @@ def test_opened_while_passages_are_searched(minilm):
         assert len(sim.requests) == 2
 
 
+@on_the_background_loop
 async def test_a_cut_connection_is_not_kept(model):
     """After a connection that broke the next answer has another."""
     llm, sim = model
