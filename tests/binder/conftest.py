@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
-
-PIP = r"^RUN \$\{KERNEL_PYTHON_PREFIX\}/bin/(pip install .*)$"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +47,15 @@ def dockerfile(repository):
     return done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def described(repository, dockerfile):
+    """What the Dockerfile has conda install, by name, and the requirements that pip is given then."""
+    (path,) = re.findall(r'MAMBA_EXE\} env update -p \S+ --file "(\S+)"', dockerfile)
+    listed = yaml.safe_load((repository / path).read_text())["dependencies"]
+    (requirements,) = [one["pip"] for one in listed if isinstance(one, dict)]
+    return dict(one.partition("=")[::2] for one in listed if isinstance(one, str)), requirements
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """The environment variables of a process in it, and what postBuild said."""
@@ -57,8 +65,8 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image(repository, dockerfile, tmp_path_factory):
-    """A fresh virtual environment in conda's place, in which the Dockerfile's own commands were run. Skips
+def image(repository, described, tmp_path_factory):
+    """A fresh virtual environment in conda's place, with what the Dockerfile has installed and run. Skips
     where pip finds no packages."""
     prefix = tmp_path_factory.mktemp("image")
     subprocess.run([sys.executable, "-m", "venv", prefix / "env"], check=True)
@@ -72,20 +80,22 @@ def image(repository, dockerfile, tmp_path_factory):
     }
     env.pop("PYTHONPATH", None)
 
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True)
+    def run(*command: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=repository / folder, env=env, capture_output=True, text=True)
 
     found = run("pip", "install", "--dry-run", "--no-deps", "hatchling")
     if found.returncode:
         pytest.skip(f"pip finds no packages here: {found.stderr.strip().splitlines()[-1]}")
-    (installing,) = re.findall(PIP, dockerfile, re.MULTILINE)
+    packages, requirements = described
+    # As conda does it: from a file beside its own.
+    (repository / "binder" / "pip.txt").write_text("\n".join(requirements))
     commands = [
-        [part.strip('"') for part in installing.split() if part != "--no-cache-dir"],
+        (["pip", "install", f"torch=={packages['pytorch-cpu']}", "-r", "pip.txt"], "binder"),
         # The image has a kernel to begin with; papermill is what runs the notebooks here.
-        ["pip", "install", "-c", "constraints.txt", "ipykernel", "papermill"],
-        ["./binder/postBuild"],
+        (["pip", "install", "-c", "constraints.txt", "ipykernel", "papermill"], "."),
+        (["./binder/postBuild"], "."),
     ]
-    for command in commands:
-        done = run(*command)
+    for command, folder in commands:
+        done = run(*command, folder=folder)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return Image(env, done.stdout)
