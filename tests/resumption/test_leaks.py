@@ -52,10 +52,12 @@ async def _answers(count: int) -> None:
 
 
 async def test_a_thousand_answers():
-    """What was open before is open after, however the answers were disturbed."""
+    """Nothing is open after that was not before, however the answers were disturbed."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         await _answers(1)  # the loop's own thread for looking up addresses
         before = _open()
         await _answers(200)
-        assert _open() == before
+        after = _open()
+        # Fewer is no leak: what pipelines of other tests kept is closed meanwhile.
+        assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
