@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from msgspec import Struct
 
-from ragnb.errors import ConfigurationError, InvalidInputError
+from ragnb.errors import InvalidInputError
+from ragnb.evaluation.frames import frame
 from ragnb.evaluation.outcome import SECONDS, Outcome
 from ragnb.evaluation.questions import QuestionList
 from ragnb.evaluation.statistics import Estimate, estimate
@@ -170,13 +171,7 @@ class Evaluation(Sequence[Outcome]):
 
         Raises `ConfigurationError` where pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise ConfigurationError(
-                "A DataFrame needs pandas, which is not installed.", "Run: pip install pandas"
-            ) from None
-        return pandas.DataFrame([_row(one, self.measures) for one in self]).set_index("id")
+        return frame(_row(one, self.measures) for one in self)
 
     def __repr__(self) -> str:
         from ragnb.evaluation.result_page import plain

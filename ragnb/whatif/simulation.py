@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ragnb.errors import ConfigurationError, InvalidInputError
+from ragnb.errors import InvalidInputError
+from ragnb.evaluation.frames import frame
 from ragnb.whatif.choosing import Chosen
 from ragnb.whatif.recorded import Case
 from ragnb.whatif.traffic import Traffic
@@ -176,17 +177,9 @@ class Simulation:
 
         Raises `ConfigurationError` where pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise ConfigurationError(
-                "A DataFrame needs pandas, which is not installed.", "Run: pip install pandas"
-            ) from None
-        rows = [
-            self._row(*one)
-            for one in zip(self.cases, self.chosen.tiers, self.chosen.reasons, self.verdicts, strict=True)
-        ]
-        return pandas.DataFrame(rows).set_index("id")
+        chosen = self.chosen
+        each = zip(self.cases, chosen.tiers, chosen.reasons, self.verdicts, strict=True)
+        return frame(self._row(*one) for one in each)
 
     def _row(self, case: Case, tier: str, reason: str, verdict: str) -> dict[str, Any]:
         end = ending(case, tier, hold=self.hold)
